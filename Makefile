@@ -1,0 +1,66 @@
+# Ferry. `make help` lists the targets.
+SAN ?= none
+BUILD := build/$(SAN)
+GEN := build/gen
+CC := gcc
+PKGS := libmicrohttpd libprotobuf-c grpc libpq libsecp256k1 openssl nettle jansson libcurl yaml-0.1
+WARN := -Wall -Wextra -Werror -Wshadow -Wswitch-enum -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wformat=2 -Wno-format-nonliteral
+HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
+OPT_none := -O2 -D_FORTIFY_SOURCE=2
+OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+OPT_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
+CFLAGS = -std=gnu17 -g $(WARN) $(HARDEN) $(OPT_$(SAN)) -I. -I$(GEN) -I$(GEN)/proto $(shell pkg-config --cflags $(PKGS))
+LDLIBS = $(shell pkg-config --libs $(PKGS)) -lpthread -lm
+LDFLAGS = -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(SAN)))
+
+PROTOS := $(patsubst proto/%,%,$(wildcard proto/ferry/v1/*.proto proto/google/rpc/*.proto proto/grpc/*/*/*.proto)) google/protobuf/any.proto google/protobuf/struct.proto google/protobuf/timestamp.proto
+PROTO_C := $(PROTOS:%.proto=$(GEN)/proto/%.pb-c.c)
+SQL_H := $(GEN)/storage_sql.h
+SRC := $(wildcard base/*.c storage/*.c chain/*.c api/*.c relay/*.c)
+SERVER_SRC := $(wildcard server/*.c)
+LIB_OBJ := $(SRC:%.c=$(BUILD)/%.o) $(PROTO_C:build/%.c=$(BUILD)/%.o)
+SERVER_OBJ := $(SERVER_SRC:%.c=$(BUILD)/%.o)
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
+
+all: $(BUILD)/ferryd ## build ferryd (SAN=asan or SAN=tsan for an instrumented one)
+
+$(GEN)/.proto: $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto)
+	@mkdir -p $(GEN)/proto
+	protoc-c -I proto -I /usr/include --c_out=$(GEN)/proto $(PROTOS)
+	protoc -I proto -I /usr/include --include_imports --descriptor_set_out=$(GEN)/ferry.protoset $(PROTOS)
+	@touch $@
+$(PROTO_C): $(GEN)/.proto ;
+
+$(SQL_H): storage/sql.awk $(wildcard storage/*.sql)
+	@mkdir -p $(GEN)
+	awk -f storage/sql.awk $(sort $(wildcard storage/*.sql)) > $@.tmp && mv $@.tmp $@
+
+$(BUILD)/gen/proto/%.o: $(GEN)/.proto
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -g -O1 $(filter -fsanitize%,$(OPT_$(SAN))) -fPIE -I$(GEN)/proto -c $(GEN)/proto/$*.c -o $@
+
+$(BUILD)/%.o: %.c $(GEN)/.proto $(SQL_H)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/ferryd: $(SERVER_OBJ) $(LIB_OBJ)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_OBJ)
+	$(CC) $(LDFLAGS) $^ $$(pkg-config --libs check) $(LDLIBS) -o $@
+
+$(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB_OBJ)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+clean: ## remove what was built (not var/)
+	rm -rf build
+
+.PHONY: all help clean
+.SECONDARY:
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
