@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * JSON-RPC 2.0 over HTTP to the nodes of one chain: requests go in batches, answers are matched by
+ * id. A node is never believed further than its form: an answer that is missing, doubled or not
+ * asked for spoils its whole batch. What the answers mean is rpc.h's business.
+ *
+ * A jsonrpc belongs to one thread; only jsonrpc_abort may be called from another.
+ */
+#ifndef FERRY_CHAIN_JSONRPC_H
+#define FERRY_CHAIN_JSONRPC_H
+
+#include "base/ctx.h"
+#include "base/json.h"
+
+struct jsonrpc;
+
+enum { JSONRPC_NODES_MAX = 8, JSONRPC_MESSAGE_BYTES = 256 };
+
+struct jsonrpc_config {
+	const char *name; /* of the chain, for sentences */
+	const char *const *urls;
+	size_t urls_count;        /* 1..JSONRPC_NODES_MAX */
+	int connect_timeout_ms;   /* 0: 2000 */
+	int timeout_ms;           /* of one POST; 0: 10000 */
+	size_t answer_bytes_max;  /* of one POST's answer; 0: 64 MiB */
+	size_t batch_items_max;   /* requests in one POST; 0: 100 */
+	size_t batch_bytes_max;   /* of one POST; 0: 1 MiB. A single larger request goes alone */
+};
+
+/* Copies the configuration. */
+struct jsonrpc *jsonrpc_create(const struct jsonrpc_config *config);
+void jsonrpc_destroy(struct jsonrpc *j);
+void jsonrpc_abort(struct jsonrpc *j);
+size_t jsonrpc_nodes(const struct jsonrpc *j);
+/* "identity http://127.0.0.1:8545": what to call a node in a sentence. */
+const char *jsonrpc_node_name(const struct jsonrpc *j, size_t node);
+
+/* One request and how the node answered it: either `result` or an error. */
+struct jsonrpc_item {
+	const char *method;
+	const char *params; /* a JSON array as text; the caller's */
+	json_t *result;     /* NULL when an error was answered; lives as the cx's arena */
+	bool failed;        /* the node answered an error: */
+	int64_t code;
+	char message[JSONRPC_MESSAGE_BYTES]; /* printable, cut; "" when failed is false */
+	const json_t *data;                  /* the error's data, NULL when absent */
+};
+
+/* Asks one node.
+ * Returns: ST_OK when each item has its answer, an error being one; ST_CHAIN when the node gave no
+ * usable answer (items already answered keep theirs); ST_CANCELLED after an abort. */
+MUST_USE enum status jsonrpc_ask(struct ctx *cx, struct jsonrpc *j, size_t node,
+				 struct jsonrpc_item *items, size_t n);
+/* Asks one node after the other, beginning with the one that answered last, until one answers. */
+MUST_USE enum status jsonrpc_ask_any(struct ctx *cx, struct jsonrpc *j,
+				     struct jsonrpc_item *items, size_t n);
+/* Asks all nodes at the same time. items[node * n .. node * n + n) are that node's; their methods
+ * and params are taken from the first n. status[node] and why[node] tell how each did.
+ * Returns: ST_OK whatever the nodes did; ST_CANCELLED after an abort. */
+struct jsonrpc_outcome {
+	enum status status;
+	char why[CTX_MESSAGE_BYTES];
+};
+MUST_USE enum status jsonrpc_ask_all(struct ctx *cx, struct jsonrpc *j,
+				     struct jsonrpc_item *items, size_t n,
+				     struct jsonrpc_outcome outcomes[JSONRPC_NODES_MAX]);
+
+#endif
