@@ -84,7 +84,7 @@ struct calls_execute_param {
 	uint32_t vid;
 	struct addr target;
 	struct bytes call_data;
-	uint64_t expiration; /* seconds since 1970; at or before the block's time: silently not run */
+	uint64_t expiration; /* in seconds; at or before the block's time: silently not run */
 	struct bytes signatures;
 };
 void calls_execute(struct buf *b, const struct calls_execute_param *params, size_t n);

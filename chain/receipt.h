@@ -13,7 +13,7 @@
 
 enum { RECEIPT_TYPE_MAX = 4, RECEIPT_LOGS_MAX = 65536 };
 
-struct receipt_body {
+struct receipt {
 	uint8_t type;
 	bool succeeded;
 	uint64_t gas_cumulative;
@@ -25,12 +25,12 @@ struct receipt_body {
 void receipt_bloom(uint8_t bloom[HEADER_BLOOM_BYTES], const struct log_entry *logs, size_t n);
 /* type (when not 0) | rlp [status, cumulative gas, bloom, logs]. type <= RECEIPT_TYPE_MAX
  * (asserted). */
-struct bytes receipt_encode(struct arena *a, const struct receipt_body *r);
+struct bytes receipt_encode(struct arena *a, const struct receipt *r);
 /* Strictly; logs in the arena, their data points into raw; log_index counts from 0 in the
  * receipt. */
-MUST_USE enum status receipt_decode(struct arena *a, struct receipt_body *out,
+MUST_USE enum status receipt_decode(struct arena *a, struct receipt *out,
 				    struct bytes raw);
 /* The receiptsRoot of a block with these receipts in transaction order. */
-struct hash receipt_root(struct arena *a, const struct receipt_body *receipts, size_t n);
+struct hash receipt_root(struct arena *a, const struct receipt *receipts, size_t n);
 
 #endif
