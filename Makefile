@@ -13,7 +13,7 @@ CFLAGS = -std=gnu17 -g $(WARN) $(HARDEN) $(OPT_$(SAN)) -I. -I$(GEN) -I$(GEN)/pro
 LDLIBS = $(shell pkg-config --libs $(PKGS)) -lpthread -lm
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(SAN)))
 
-PROTOS := $(patsubst proto/%,%,$(wildcard proto/ferry/v1/*.proto proto/google/rpc/*.proto proto/grpc/*/*/*.proto)) google/protobuf/any.proto google/protobuf/struct.proto google/protobuf/timestamp.proto
+PROTOS := $(patsubst proto/%,%,$(wildcard proto/ferry/v1/*.proto proto/google/rpc/*.proto proto/grpc/*/*/*.proto)) $(addprefix google/protobuf/,$(addsuffix .proto,any descriptor duration struct timestamp))
 PROTO_C := $(PROTOS:%.proto=$(GEN)/proto/%.pb-c.c)
 SQL_H := $(GEN)/storage_sql.h
 SRC := $(wildcard base/*.c storage/*.c chain/*.c api/*.c relay/*.c)
@@ -30,7 +30,9 @@ all: $(BUILD)/ferryd ## build ferryd (SAN=asan or SAN=tsan for an instrumented o
 $(GEN)/.proto: $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto)
 	@mkdir -p $(GEN)/proto
 	protoc-c -I proto -I /usr/include --c_out=$(GEN)/proto $(PROTOS)
-	protoc -I proto -I /usr/include --include_imports --descriptor_set_out=$(GEN)/ferry.protoset $(PROTOS)
+	protoc -I proto -I /usr/include --include_imports --include_source_info \
+		--descriptor_set_out=$(GEN)/ferry.protoset $(filter-out %/descriptor.proto,$(PROTOS))
+	od -An -v -tx1 $(GEN)/ferry.protoset | sed 's/ \(..\)/0x\1,/g' > $(GEN)/ferry_protoset.inc
 	@touch $@
 $(PROTO_C): $(GEN)/.proto ;
 

@@ -13,11 +13,11 @@
 #ifndef FERRY_API_JSON_H
 #define FERRY_API_JSON_H
 
-#include <jansson.h>
 #include <protobuf-c/protobuf-c.h>
 
 #include "base/bytes.h"
 #include "base/ctx.h"
+#include "base/json.h"
 
 struct Google__Protobuf__Struct;
 struct Google__Protobuf__Timestamp;
