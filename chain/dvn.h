@@ -10,8 +10,6 @@
 #include "chain/secp.h"
 #include "chain/u256.h"
 
-enum { DVN_SIGNERS_MAX = 32 };
-
 struct dvn_signature {
 	struct addr signer;
 	uint8_t rsv[SECP_SIGNATURE_BYTES];

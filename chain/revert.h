@@ -14,7 +14,7 @@ enum { REVERT_TEXT_MAX = 240 };
  *   "unknown error 0x12345678 (36 bytes of data)", "no reason given (out of gas or a bare
  *   revert)". */
 const char *revert_describe(struct arena *a, struct bytes data);
-/* The name of a known error ("LZ_ULN_Verifying"), else NULL: for decisions. */
-const char *revert_name(struct bytes data);
+/* The name of a known custom error ("LZ_ULN_Verifying") in the arena, else NULL: for decisions. */
+const char *revert_name(struct arena *a, struct bytes data);
 
 #endif
