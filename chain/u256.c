@@ -50,7 +50,8 @@ enum status u256_parse(struct u256 *out, const char *s, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (s[i] < '0' || s[i] > '9')
 			return ST_INVALID;
-		if (!u256_mul_u64(&v, v, 10) || !u256_add(&v, v, u256_of_u64((uint64_t)(s[i] - '0'))))
+		struct u256 digit = u256_of_u64((uint64_t)(s[i] - '0'));
+		if (!u256_mul_u64(&v, v, 10) || !u256_add(&v, v, digit))
 			return ST_INVALID;
 	}
 	*out = v;
