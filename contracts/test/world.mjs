@@ -230,12 +230,14 @@ export const total = (items) => items.reduce((sum, item) => sum + item.fee, 0n);
 
 // ---- packets
 
+const tail = (data, from) => (size(data) > from ? slice(data, from) : '0x');
+
 /** The LayerZero packets in a receipt, decoded. */
 export function packetsOf(receipt) {
 	return receipt.named('PacketSent').map(({ encodedPayload: packet, options }) => ({
 		packet, options, header: slice(packet, 0, 81), nonce: BigInt(slice(packet, 1, 9)),
 		sender: slice(packet, 13, 45), receiver: slice(packet, 61, 81), guid: slice(packet, 81, 113),
-		message: slice(packet, 113), hash: keccak256(slice(packet, 81)),
+		message: tail(packet, 113), hash: keccak256(slice(packet, 81)),
 	}));
 }
 
@@ -245,7 +247,7 @@ export function messageOf({ message }) {
 		version: Number(slice(message, 0, 1)), flags: Number(slice(message, 1, 2)), author: slice(message, 2, 22),
 		appId: slice(message, 22, 54), requestId: slice(message, 54, 86), receiver: slice(message, 86, 118),
 		gasLimit: BigInt(slice(message, 118, 134)), orderingKey: slice(message, 134, 166),
-		seq: BigInt(slice(message, 166, 174)), payload: size(message) > 174 ? slice(message, 174) : '0x',
+		seq: BigInt(slice(message, 166, 174)), payload: tail(message, 174),
 	};
 }
 
@@ -275,9 +277,11 @@ export const receiveGas = (packet) => messageOf(packet).gasLimit * 64n / 63n + 1
 
 /** Commits and receives packets through the Batcher. `fields(packet, i)` changes single deliveries. */
 export function deliver(chain, packets, { fields = () => ({}), from = accounts.relay, ...options } = {}) {
-	const items = packets.map((packet, i) => ({
-		packet: packet.packet, gasLimit: receiveGas(packet), value: 0n, ops: COMMIT | RECEIVE, ...fields(packet, i),
-	}));
+	const items = packets.map((packet, i) => {
+		const changes = fields(packet, i);
+		const gasLimit = changes.gasLimit ?? receiveGas(packet);
+		return { packet: packet.packet, value: 0n, ops: COMMIT | RECEIVE, ...changes, gasLimit };
+	});
 	return chain.write(from, 'batcher', 'deliver', [items], options);
 }
 
