@@ -60,9 +60,8 @@ struct http_exchange {
 
 /* Sends `n` requests at the same time (n <= HTTP_CLIENT_PARALLEL_MAX) and waits for all of them;
  * a slow server costs the others nothing but the wait.
- * Returns: ST_OK even when every exchange failed: look at each. */
-MUST_USE enum status http_client_post_many(struct ctx *cx, struct http_client *client,
-					   struct http_exchange *exchanges, size_t n,
-					   const char *content_type);
+ * How each went stands in its exchange. Blocks on the network. */
+void http_client_post_many(struct ctx *cx, struct http_client *client,
+			   struct http_exchange *exchanges, size_t n, const char *content_type);
 
 #endif

@@ -4,7 +4,7 @@
  * make its receiptsRoot, logs carry the block's own hash, number and running indices, and each
  * block is the child of the one before it. Every configured node must give the same hash.
  *
- * A block proves nothing about transactions beyond their receipts: see struct receipt.
+ * A block proves nothing about transactions beyond their receipts: see struct rpc_receipt.
  */
 #ifndef FERRY_CHAIN_BLOCK_H
 #define FERRY_CHAIN_BLOCK_H
@@ -12,17 +12,8 @@
 #include "chain/rpc.h"
 
 enum {
-	BLOCK_FETCH_MAX = 256,      /* blocks in one call */
-	BLOCK_RECEIPTS_MAX = 20000, /* in one block */
-};
-
-/* A transaction as the node tells it; the header does not prove it. */
-struct block_tx {
-	struct hash hash;
-	struct addr from;
-	uint64_t nonce;
-	bool is_create;
-	struct addr to;
+	BLOCK_FETCH_MAX = 256,                /* blocks in one call */
+	BLOCK_FETCH_BYTES = 16 * 1024 * 1024, /* of answers after which a call ends */
 };
 
 struct block {
@@ -31,25 +22,28 @@ struct block {
 	struct hash parent_hash;
 	uint64_t timestamp; /* seconds since 1970 */
 	struct u256 base_fee;
-	const struct receipt *receipts; /* one a transaction, in order */
-	size_t receipts_count;
-	const struct block_tx *txs; /* only with BLOCK_WITH_TXS */
-	size_t txs_count;
+	const struct rpc_receipt *receipts; /* one a transaction, in order */
+	size_t receipts_n;
+	const struct rpc_tx *txs; /* only with BLOCK_WITH_TXS: the node's word */
+	size_t txs_n;
 };
 
 enum { BLOCK_WITH_TXS = 1 }; /* flags */
 
-/* Fetches the blocks from..to, both included, at most BLOCK_FETCH_MAX.
+/* Fetches blocks from `from` on: up to and with `to`, but fewer, at least one, when that makes
+ * more than BLOCK_FETCH_MAX or, together, more than BLOCK_FETCH_BYTES of answers.
  *
- * Returns: ST_OK; ST_NOT_FOUND when a node does not have one of them yet; ST_CHAIN when a node
- *          gave no usable answer: with several nodes all must answer; ST_CHAIN_DISPUTED when what
- *          a node says contradicts itself or another node, the sentence holding the evidence. A
- *          contradiction that a reorganisation in mid-answer explains (a broken parent link, the
- *          receipts of another block) is asked for once more before it is called a dispute.
- * Out:     to - from + 1 blocks in the cx's arena, in order.
- * Blocks on the network. Needs memory outside the arena, about 8 bytes for each byte of answer.
+ * Returns: ST_OK; ST_NOT_FOUND when a node does not have the first of them yet; ST_CHAIN when a
+ *          node gave no usable answer: with several nodes all must answer; ST_CHAIN_DISPUTED when
+ *          what a node says contradicts itself or another node, the sentence holding the evidence.
+ *          A contradiction that a reorganisation in mid-answer explains (a broken parent link,
+ *          the receipts of another block) is asked for once more before it is called a dispute.
+ * Out:     *n blocks, in order, in the cx's arena, which must have room for twice
+ *          BLOCK_FETCH_BYTES and an answer of the rpc's answer_bytes_max.
+ * Blocks on the network. Uses memory outside the arena while reading, some 10 bytes for each byte
+ * of an answer.
  */
-MUST_USE enum status block_fetch(struct ctx *cx, struct rpc *rpc, struct block **out,
+MUST_USE enum status block_fetch(struct ctx *cx, struct rpc *rpc, struct block **out, size_t *n,
 				 uint64_t from, uint64_t to, unsigned flags);
 
 #endif

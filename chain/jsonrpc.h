@@ -46,23 +46,28 @@ struct jsonrpc_item {
 	const json_t *data;                  /* the error's data, NULL when absent */
 };
 
-/* Asks one node.
- * Returns: ST_OK when each item has its answer, an error being one; ST_CHAIN when the node gave no
- * usable answer (items already answered keep theirs); ST_CANCELLED after an abort. */
+/* What one node is asked, and how it did. */
+struct jsonrpc_query {
+	struct jsonrpc_item *items;
+	size_t n;           /* 0: this node is not asked */
+	enum status status; /* ST_OK when each item has its answer, an error being one; ST_CHAIN when
+			     * the node gave no usable answer (items already answered keep theirs);
+			     * ST_CHAIN_REJECTED when it refused a whole batch; ST_CANCELLED */
+	bool too_large;     /* ST_CHAIN because the answer passed answer_bytes_max: ask for less */
+	char why[CTX_MESSAGE_BYTES]; /* the sentence when status is not ST_OK */
+};
+/* Asks the nodes at the same time: queries[i] goes to node i, for all jsonrpc_nodes(). */
+void jsonrpc_ask_all(struct ctx *cx, struct jsonrpc *j, struct jsonrpc_query *queries);
+/* Asks one node. Returns the query's status. */
 MUST_USE enum status jsonrpc_ask(struct ctx *cx, struct jsonrpc *j, size_t node,
 				 struct jsonrpc_item *items, size_t n);
-/* Asks one node after the other, beginning with the one that answered last, until one answers. */
+/* Asks one node after the other, beginning with the one that answered last, until one gives all
+ * answers. */
 MUST_USE enum status jsonrpc_ask_any(struct ctx *cx, struct jsonrpc *j,
 				     struct jsonrpc_item *items, size_t n);
-/* Asks all nodes at the same time. items[node * n .. node * n + n) are that node's; their methods
- * and params are taken from the first n. status[node] and why[node] tell how each did.
- * Returns: ST_OK whatever the nodes did; ST_CANCELLED after an abort. */
-struct jsonrpc_outcome {
-	enum status status;
-	char why[CTX_MESSAGE_BYTES];
-};
-MUST_USE enum status jsonrpc_ask_all(struct ctx *cx, struct jsonrpc *j,
-				     struct jsonrpc_item *items, size_t n,
-				     struct jsonrpc_outcome outcomes[JSONRPC_NODES_MAX]);
+/* The node that answered the last jsonrpc_ask_any. */
+size_t jsonrpc_answered(const struct jsonrpc *j);
+/* Bytes of all answers so far: what reading them can cost is in proportion. */
+uint64_t jsonrpc_answer_bytes(const struct jsonrpc *j);
 
 #endif

@@ -13,10 +13,8 @@
 #ifndef FERRY_CHAIN_RPC_H
 #define FERRY_CHAIN_RPC_H
 
-#include "chain/events.h"
-#include "chain/header.h"
 #include "chain/jsonrpc.h"
-#include "chain/u256.h"
+#include "chain/rpc_read.h"
 
 struct rpc;
 
@@ -124,57 +122,19 @@ struct rpc_fee {
 };
 MUST_USE enum status rpc_fee(struct ctx *cx, struct rpc *rpc, struct rpc_fee *out);
 
-struct rpc_tx {
-	bool found;
-	bool mined;
-	struct hash hash;
-	struct addr from;
-	bool is_create;
-	struct addr to;
-	uint64_t nonce;
-	struct u256 value;
-	struct bytes input;
-	uint64_t block_number; /* when mined: */
-	struct hash block_hash;
-};
-/* ST_OK with found = false when the node does not know it. */
+/* ST_OK with *found = false when the node does not know it. */
 MUST_USE enum status rpc_tx_by_hash(struct ctx *cx, struct rpc *rpc, struct rpc_tx *out,
-				    const struct hash *hash);
+				    bool *found, const struct hash *hash);
 
-/* A receipt as the node tells it. What receiptsRoot commits to: type, success, cumulative gas,
- * bloom, and address, topics and data of the logs. tx_hash, from, to, contract and the gas price
- * are the node's word in any case. */
-struct receipt {
-	struct hash tx_hash;
-	struct hash block_hash;
-	uint64_t block_number;
-	uint64_t tx_index;
-	struct addr from;
-	bool is_create;
-	struct addr to;       /* zero when is_create */
-	struct addr contract; /* made by is_create, else zero */
-	uint8_t type;         /* EIP-2718; 0: legacy */
-	bool success;
-	uint64_t gas_used;
-	uint64_t gas_cumulative; /* of the block up to and with this one */
-	struct u256 gas_price;        /* effective, wei */
-	struct bytes bloom;           /* 256 bytes */
-	const struct log_entry *logs;
-	size_t logs_count;
-};
-struct rpc_receipt {
+struct rpc_receipt_lookup {
 	struct hash tx_hash; /* in */
 	bool found;
-	struct receipt receipt; /* when found */
+	struct rpc_receipt receipt; /* when found */
 };
-/* ST_OK with found = false for transactions that are not mined. */
+/* ST_OK with found = false for transactions that are not mined. Not verified. */
 MUST_USE enum status rpc_receipt_many(struct ctx *cx, struct rpc *rpc,
-				      struct rpc_receipt *receipts, size_t n);
+				      struct rpc_receipt_lookup *lookups, size_t n);
 
-/* Readers of a node's JSON, for block.c. They fail with ST_INVALID. `hash` is what the node says. */
-MUST_USE enum status rpc_read_header(struct ctx *cx, struct header *out, struct hash *hash,
-				     const json_t *block);
-MUST_USE enum status rpc_read_receipt(struct ctx *cx, struct receipt *out, const json_t *receipt);
 /* The params text of a block number, "0x1f", in the arena. */
 const char *rpc_number_text(struct arena *a, uint64_t number);
 
