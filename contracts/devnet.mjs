@@ -2,8 +2,9 @@
 //   node devnet.mjs --dir FOLDER [--port 8545] [--block-time 1] [--chain NAME:CHAIN_ID]...   runs until SIGINT or SIGTERM
 // Chains take ports from --port on. All state lives in the process: a node that ends has lost its chain.
 import { spawn } from 'node:child_process';
-import { mkdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +12,7 @@ import { parseArgs } from 'node:util';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const BINARY = path.join(HERE, 'node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil');
+const SETPRIV = '/usr/bin/setpriv';
 const START_TIMEOUT_MS = 15000;
 const STOP_TIMEOUT_MS = 5000;
 
@@ -68,6 +70,16 @@ export function rpcCall(url, method, params = []) {
 	});
 }
 
+/** Fails when something listens on `port` already: its answers could pass for those of a node of ours. */
+async function assertPortFree(port) {
+	const server = net.createServer();
+	await new Promise((resolve, reject) => {
+		server.once('error', (error) => reject(new Error(`port ${port} is taken: ${error.message}`)));
+		server.listen(port, '127.0.0.1', resolve);
+	});
+	await new Promise((resolve) => server.close(resolve));
+}
+
 /** Waits until the node at `url` answers with its chain id; `alive()` false ends the wait. */
 export async function nodeReady(url, chainId, alive = () => true) {
 	const end = Date.now() + START_TIMEOUT_MS;
@@ -87,8 +99,13 @@ export async function nodeReady(url, chainId, alive = () => true) {
 
 /** Starts one node and waits for it. Returns {pid, process, rpc, chainId, stop()}; stop removes the folder. */
 export async function startNode(options) {
+	await assertPortFree(options.port);
 	const { command, args, env, rpc } = nodeCommand(options);
-	const child = spawn(command, args, { env, cwd: options.dir, stdio: ['ignore', 'ignore', 'pipe'] });
+	// Where the system can do it, the node dies with this process, however that ends.
+	const tied = existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', command] : [command];
+	const child = spawn(tied[0], [...tied.slice(1), ...args], {
+		env, cwd: options.dir, stdio: ['ignore', 'ignore', 'pipe'],
+	});
 	let stderr = '';
 	child.stderr.on('data', (data) => { stderr = (stderr + data).slice(-2000); });
 	const ended = new Promise((resolve) => child.once('close', resolve));
@@ -114,10 +131,10 @@ export async function startNode(options) {
 	return { pid: child.pid, process: child, rpc, chainId: options.chainId, name: options.name, stop };
 }
 
-/** Starts a node a chain, on ports from `port` on. Returns {nodes, stop()}. */
+/** Starts a node a chain, on its own `port` or on ports from `port` on. Returns {nodes, stop()}. */
 export async function startDevnet({ dir, port = 8545, chains = DEV_CHAINS, blockTime, history }) {
 	const results = await Promise.allSettled(chains.map((chain, i) =>
-		startNode({ ...chain, port: port + i, dir: path.join(dir, chain.name), blockTime, history })));
+		startNode({ port: port + i, ...chain, dir: path.join(dir, chain.name), blockTime, history })));
 	const nodes = results.filter((r) => r.status === 'fulfilled').map((r) => r.value);
 	const stop = () => Promise.all(nodes.map((node) => node.stop()));
 	const failed = results.find((r) => r.status === 'rejected');

@@ -1,6 +1,6 @@
 // The development chains and the deployment themselves.
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -59,10 +59,11 @@ test('a small eid is refused', async () => {
 test('a node writes only into its folder and leaves nothing; a taken port is said', async () => {
 	const dir = mkdtempSync(path.join(tmpdir(), 'ferry-node-'));
 	const port = Number(new URL(world.a.rpc).port);
-	await assert.rejects(startNode({ port, chainId: 31399, dir }), /is chain 31337|port .* taken/);
-	assert.equal(existsSync(dir), false);
+	await assert.rejects(startNode({ port, chainId: 31399, dir }), /port [0-9]+ is taken/);
+	assert.deepEqual(readdirSync(dir), []);
 	const { args, env } = nodeCommand({ port, chainId: 1, dir });
 	assert.equal(env.HOME, dir);
 	assert.ok(args.includes('127.0.0.1') && args.includes('--enable-tx-gas-limit'));
 	assert.deepEqual(readdirSync(dir), []);
+	rmSync(dir, { recursive: true });
 });

@@ -46,11 +46,22 @@ export function reasonText(data) {
 }
 
 async function freePorts(count) {
-	for (;;) {
-		const server = net.createServer();
-		const port = await new Promise((ok) => server.listen(0, '127.0.0.1', () => ok(server.address().port)));
-		await new Promise((ok) => server.close(ok));
-		if (port + count < 65536) return port;
+	const servers = Array.from({ length: count }, () => net.createServer());
+	const ports = await Promise.all(servers.map((server) =>
+		new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server.address().port)))));
+	await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+	return ports;
+}
+
+// Between finding a port and using it somebody else may take it: then try others.
+async function startNodes(dir, tries = 5) {
+	const ports = await freePorts(DEV_CHAINS.length);
+	const chains = DEV_CHAINS.map((chain, i) => ({ ...chain, port: ports[i] }));
+	try {
+		return await startDevnet({ dir, chains, blockTime: BLOCK_TIME_S, history: 200 });
+	} catch (error) {
+		if (tries === 1) throw error;
+		return startNodes(dir, tries - 1);
 	}
 }
 
@@ -166,7 +177,7 @@ async function fetchRpc(url, method, params) {
 /** Two chains, deployed: {a, b, stop()}. */
 export async function makeWorld() {
 	const dir = mkdtempSync(path.join(tmpdir(), 'ferry-contracts-'));
-	const devnet = await startDevnet({ dir, port: await freePorts(2), blockTime: BLOCK_TIME_S, history: 200 });
+	const devnet = await startNodes(dir);
 	const stop = async () => {
 		await devnet.stop();
 		rmSync(dir, { recursive: true, force: true });
