@@ -325,3 +325,18 @@ CREATE TABLE attestation (
 	PRIMARY KEY (dst_eid, src_eid, sender, receiver, nonce, payload_hash)
 );
 CREATE UNIQUE INDEX attestation_one ON attestation (dst_eid, src_eid, sender, receiver, nonce) WHERE retracted_at IS NULL;
+
+-- A message with its outbox row, as the relay loads it.
+CREATE VIEW outbox_item AS
+SELECT m.app_id, m.id, m.num, m.kind, m.execution, m.src_eid, m.dst_eid, m.receiver, m.payload, m.gas_limit,
+       m.value::text AS value, m.ordering_key, m.signature IS NOT NULL AS is_signed, m.author,
+       m.author_nonce::text AS author_nonce, m.deadline::text AS deadline, m.signature, m.request_id,
+       a.chain_app_id, m.version, m.state, m.submitter, m.guid, m.nonce, m.packet,
+       m.src_tx, m.src_block, m.src_block_hash, m.src_log_index, m.src_final,
+       m.dst_tx, m.dst_block, m.dst_block_hash, m.dst_log_index, m.dst_final,
+       m.verify_required, m.verify_have, m.reason, m.evidence, m.attempts, m.retry_gas, m.act,
+       o.eid AS out_eid, o.num AS out_num, o.block AS out_block,
+       CASE WHEN o.due_at = '-infinity' THEN 0 WHEN o.due_at = 'infinity' THEN 9223372036854775807
+            ELSE (extract(epoch FROM o.due_at) * 1000000)::bigint END AS due_us,
+       o.signer, o.tx_nonce, coalesce(o.skip, 0) AS skip
+FROM message m JOIN app a USING (app_id) LEFT JOIN outbox o ON o.app_id = m.app_id AND o.id = m.id;
