@@ -91,12 +91,17 @@ contract Messenger is OApp {
 	error RefundFailed();
 	error UnexpectedValue();
 
-	modifier once() {
+	/// Runs the body alone, then refunds what is left of msg.value: after the lock is off, so that nobody can
+	/// use a refund to deliver a packet whose receiver then finds the Messenger locked.
+	modifier refunding() {
+		uint256 before = address(this).balance - msg.value;
+
 		if (sending)
 			revert Reentered();
 		sending = true;
 		_;
 		sending = false;
+		_refund(address(this).balance - before);
 	}
 
 	constructor(address endpoint_, address owner_) OApp(endpoint_, owner_) Ownable(owner_) {}
@@ -108,15 +113,12 @@ contract Messenger is OApp {
 	}
 
 	/// Sends one item, or reverts with the reason. What is left of msg.value goes back to the caller.
-	function send(Item calldata item) external payable once returns (bytes32 guid) {
-		uint256 before = address(this).balance - msg.value;
-
+	function send(Item calldata item) external payable refunding returns (bytes32 guid) {
 		guid = _send(item, msg.sender, msg.value);
-		_refund(address(this).balance - before);
 	}
 
 	/// Sends every item that can be sent; for each other one emits Skipped and keeps its fee for the refund.
-	function sendMany(Item[] calldata items) external payable once {
+	function sendMany(Item[] calldata items) external payable refunding {
 		uint256 before = address(this).balance - msg.value;
 		uint256 memoryEnd;
 
@@ -143,7 +145,6 @@ contract Messenger is OApp {
 				mstore(0x40, memoryEnd)
 			}
 		}
-		_refund(address(this).balance - before);
 	}
 
 	/// One item of sendMany, as a call of its own so that it can fail alone. Only the contract itself may call.

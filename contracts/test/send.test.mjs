@@ -1,7 +1,9 @@
 // What leaves a Messenger, and what does not: signatures, nonces, deadlines, batches, fees.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { concat, encodeFunctionData, hashStruct, hashTypedData, keccak256, pad, size, slice, toHex, zeroHash } from 'viem';
+import {
+	concat, encodeAbiParameters, encodeFunctionData, hashStruct, hashTypedData, keccak256, pad, size, slice, toHex, zeroHash,
+} from 'viem';
 import { artifact } from '../compile.mjs';
 import { rpcCall } from '../devnet.mjs';
 import {
@@ -286,13 +288,38 @@ test('a key still signs for an account that has code (EIP-7702)', async () => {
 	});
 });
 
-test('a submitter cannot re-enter through its refund', async () => {
+test('a submitter that comes back during its refund gets nothing twice', async () => {
 	const address = await a.deploy('TestSubmitter', [a.addresses.messenger]);
 	const item = await unsigned(a, b);
+	await rpcCall(a.rpc, 'anvil_setBalance', [a.addresses.messenger, toHex(10n ** 18n)]);
 	const receipt = await a.write(relay, ['TestSubmitter', address], 'sendTwice', [item], { value: item.fee * 3n });
 	assert.equal(receipt.ok, true);
-	assert.equal(reasonText(await a.read(['TestSubmitter', address], 'nestedReason')), 'Reentered');
 	assert.equal(receipt.named('Sent').length, 1);
+	assert.deepEqual(skips(receipt).map(([, , reason]) => reason.split('(')[0]).filter((x) => x !== 'FeeNotCovered'),
+		['NonceUsed']);
+	assert.equal(await a.balance(address), item.fee * 2n);
+	assert.equal(await a.balance(a.addresses.messenger), 10n ** 18n);
+	await rpcCall(a.rpc, 'anvil_setBalance', [a.addresses.messenger, '0x0']);
+});
+
+test('nobody comes back in between: not even a verifier that turned', async () => {
+	const worker = await a.deploy('TestWorker');
+	const [mine, other] = [await unsigned(a, b, { fee: 0n }), await unsigned(a, b, { fee: 0n })];
+	const { abi } = artifact('Messenger');
+	const uln = encodeAbiParameters([{ type: 'tuple', components: [
+		{ type: 'uint64' }, { type: 'uint8' }, { type: 'uint8' }, { type: 'uint8' }, { type: 'address[]' },
+		{ type: 'address[]' },
+	] }], [[1n, 1, 0, 0, [worker], []]]);
+	for (const [functionName, args] of [['send', [other]], ['sendMany', [[other]]]]) {
+		await a.undoing(async () => {
+			await a.write(relay, 'endpoint', 'setConfig', [a.addresses.messenger, a.addresses.send_uln,
+				[{ eid: b.eid, configType: 2, config: uln }]]);
+			await a.write(owner, ['TestWorker', worker], 'setData', [encodeFunctionData({ abi, functionName, args })]);
+			const item = { ...mine, fee: await a.read('messenger', 'quote', [mine]) };
+			assert.equal((await send(item)).ok, true);
+			assert.equal(reasonText(await a.read(['TestWorker', worker], 'nestedReason')), 'Reentered');
+		});
+	}
 });
 
 test('an item is never lost to a batch that runs out of gas', async () => {

@@ -3,7 +3,7 @@ pragma solidity 0.8.22;
 
 import { Messenger } from "../../src/Messenger.sol";
 
-/// Submits an item, and submits again when its refund arrives.
+/// Submits an item, and submits it again when its refund arrives.
 contract TestSubmitter {
 	Messenger public immutable messenger;
 	bytes public nestedReason;
