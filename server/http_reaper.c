@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/thread.h"
+#include "server/http_exchange.h"
+
+/* libmicrohttpd's time-out is an idle timer: a client that sends a byte now and then holds its
+ * connection for ever. The reaper enforces total times instead: it shuts the socket down, and the
+ * library then closes the connection as if the client had.
+ *
+ * It also closes slowly what must be closed while the client may still be sending: closing a
+ * socket with unread bytes makes the kernel reset it, and the client would never see the answer
+ * that told it why. */
+
+enum { REAPER_TICK_MS = 100, LINGER_MAX = 128, LINGER_MS = 1000 };
+
+struct http_lingering {
+	int fd;
+	int64_t until_ms;
+};
+
+struct http_reaper {
+	struct http *http;
+	struct thread *thread;
+	_Atomic bool stopping;
+	pthread_mutex_t lock;
+	struct http_connection *all;            /* guarded by lock */
+	struct http_lingering linger[LINGER_MAX]; /* guarded by lock */
+	size_t linger_count;                    /* guarded by lock */
+};
+
+/* Called with the lock held, so that no fd is closed and used again meanwhile. */
+static void http_reaper_cut(struct http_reaper *r, int64_t now_ms)
+{
+	for (struct http_connection *c = r->all; c; c = c->next) {
+		int64_t deadline = atomic_load_explicit(&c->deadline_ms, memory_order_relaxed);
+		if (deadline == 0 || now_ms < deadline)
+			continue;
+		/* An idle connection is let go; one that was too slow is counted. */
+		shutdown(c->fd, SHUT_RDWR);
+		atomic_store_explicit(&c->deadline_ms, 0, memory_order_relaxed);
+		atomic_fetch_add_explicit(&r->http->cut_in_all, 1, memory_order_relaxed);
+	}
+}
+
+/* Reads and drops what still comes. Returns: the client has closed, or failed. */
+static bool http_linger_is_over(int fd)
+{
+	char dropped[16 * 1024];
+	for (int i = 0; i < 16; i++) {
+		ssize_t n = recv(fd, dropped, sizeof dropped, MSG_DONTWAIT);
+		if (n == 0)
+			return true;
+		if (n < 0)
+			return errno != EAGAIN && errno != EINTR;
+	}
+	return false;
+}
+
+static void http_reaper_linger(struct http_reaper *r, int64_t now_ms)
+{
+	for (size_t i = 0; i < r->linger_count;) {
+		struct http_lingering *l = &r->linger[i];
+		if (!http_linger_is_over(l->fd) && now_ms < l->until_ms) {
+			i++;
+			continue;
+		}
+		close(l->fd);
+		*l = r->linger[--r->linger_count];
+	}
+}
+
+static void http_reaper_run(void *arg)
+{
+	struct http_reaper *r = arg;
+	while (!atomic_load(&r->stopping)) {
+		clock_sleep_ms(REAPER_TICK_MS);
+		int64_t now_ms = clock_mono_ms();
+		pthread_mutex_lock(&r->lock);
+		http_reaper_cut(r, now_ms);
+		http_reaper_linger(r, now_ms);
+		pthread_mutex_unlock(&r->lock);
+	}
+}
+
+struct http_reaper *http_reaper_start(struct http *http)
+{
+	struct http_reaper *r = calloc(1, sizeof *r);
+	assert(r);
+	r->http = http;
+	pthread_mutex_init(&r->lock, NULL);
+	r->thread = thread_start("http-reaper", http_reaper_run, r);
+	return r;
+}
+
+void http_reaper_add(struct http_reaper *r, struct http_connection *c)
+{
+	pthread_mutex_lock(&r->lock);
+	c->prev = NULL;
+	c->next = r->all;
+	if (r->all)
+		r->all->prev = c;
+	r->all = c;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void http_reaper_remove(struct http_reaper *r, struct http_connection *c)
+{
+	pthread_mutex_lock(&r->lock);
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		r->all = c->next;
+	if (c->next)
+		c->next->prev = c->prev;
+	if (c->linger && r->linger_count < LINGER_MAX) {
+		/* A second descriptor keeps the socket when the library closes the first. */
+		int fd = dup(c->fd);
+		if (fd >= 0)
+			r->linger[r->linger_count++] =
+				(struct http_lingering){fd, clock_mono_ms() + LINGER_MS};
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+void http_reaper_stop(struct http_reaper *r)
+{
+	if (!r)
+		return;
+	atomic_store(&r->stopping, true);
+	thread_join(r->thread);
+	assert(!r->all);
+	for (size_t i = 0; i < r->linger_count; i++)
+		close(r->linger[i].fd);
+	pthread_mutex_destroy(&r->lock);
+	free(r);
+}
