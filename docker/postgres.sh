@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # A private PostgreSQL 15 cluster under $FERRY_VAR/pg (default var/pg): unix socket only, never root.
 #
 #	docker/postgres.sh init      make the cluster, the role and the database `ferry`, unless they exist
@@ -204,7 +205,9 @@ start() {
 }
 
 become_server() {
+	trap 'exit 130' INT TERM HUP
 	init
+	trap - INT TERM HUP
 	cd /
 	pdeath=INT
 	if [ "$(id -u)" = 0 ]; then
@@ -259,7 +262,12 @@ case "${1:-}" in
 init) init ;;
 start) start ;;
 exec) become_server ;;
-wait) place_read && wait_until_it_answers || die "the server does not answer" ;;
+wait)
+	until place_read; do
+		[ $SECONDS -lt $START_S ] || die "there is no cluster under $home"
+		sleep 0.05
+	done
+	wait_until_it_answers || die "the server does not answer after $START_S s" ;;
 reset)
 	place_read || die "there is no cluster under $home"
 	"$BIN/psql" -qX -v ON_ERROR_STOP=1 -h "$run" -U postgres -d postgres \
@@ -270,5 +278,5 @@ status)
 	if place_read && pid=$(server_pid); then echo "running $pid"; else echo stopped; exit 3; fi ;;
 url) place_read || place_make; url ;;
 wipe) place_read || exit 0; wipe ;;
-*) sed -n '2,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+*) sed -n '3,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

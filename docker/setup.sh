@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Install what Ferry needs and is not there yet: packages from Debian 12, and the npm
 # packages of contracts/ and tests/ (inside this folder).
 #
