@@ -68,7 +68,8 @@ uint8_t *buf_extend(struct buf *b, size_t n)
 		b->room = room;
 	}
 	uint8_t *at = b->p + b->n;
-	memset(at, 0, n);
+	if (n) /* an empty buffer has no memory yet */
+		memset(at, 0, n);
 	b->n += n;
 	return at;
 }

@@ -146,14 +146,16 @@ static struct jsonrpc_piece jsonrpc_piece_make(struct ctx *cx, struct jsonrpc *j
 	struct buf b;
 	buf_init(&b, cx->arena, SIZE_MAX / 4);
 	/* A single request is no array: nodes that refuse batches take it. */
-	buf_puts(&b, count > 1 ? "[" : "");
+	if (count > 1)
+		buf_putc(&b, '[');
 	for (size_t i = 0; i < count; i++) {
 		buf_printf(&b, "%s{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",\"method\":\"%s\",\"params\":",
 			   i ? "," : "", piece.first_id + i, items[i].method);
 		buf_puts(&b, items[i].params);
 		buf_putc(&b, '}');
 	}
-	buf_puts(&b, count > 1 ? "]" : "");
+	if (count > 1)
+		buf_putc(&b, ']');
 	piece.body = buf_bytes(&b);
 	return piece;
 }
