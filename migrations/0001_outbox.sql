@@ -128,7 +128,6 @@ CREATE INDEX message_request ON message (request_id);
 CREATE UNIQUE INDEX message_author_nonce ON message (src_eid, messenger, author, author_nonce) WHERE signature IS NOT NULL;
 CREATE INDEX message_guid ON message (guid) WHERE guid IS NOT NULL;
 CREATE INDEX message_former_guid ON message USING gin (former_guids) WHERE former_guids <> '{}';
-CREATE INDEX message_num ON message (app_id, num);
 
 -- The database refuses an illegal move, whoever makes it, and a version that does not grow by the events.
 CREATE FUNCTION message_check_move() RETURNS trigger LANGUAGE plpgsql AS $$

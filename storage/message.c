@@ -281,11 +281,18 @@ enum status message_packet(struct ctx *cx, struct db *db, struct bytes *packet,
 
 /* Asking ------------------------------------------------------------------------------------------ */
 
+/* Begins a transaction that holds the message's row. */
+static enum status message_lock(struct ctx *cx, struct db *db, const struct message_ref *ref)
+{
+	TRY(tx_begin(cx, db));
+	return db_exec(cx, db, SQL_MESSAGE_LOCK, NULL, p_i64(ref->app_id), p_uuid(&ref->id));
+}
+
 enum status message_cancel(struct ctx *cx, struct db *db, bool *done,
 			   const struct message_ref *ref)
 {
 	struct rows rows;
-	TRY(tx_begin(cx, db));
+	TRY(message_lock(cx, db, ref));
 	TRY(db_exec(cx, db, SQL_MESSAGE_CANCEL, &rows, p_i64(ref->app_id), p_uuid(&ref->id)));
 	*done = row_i64(&rows, 0, "moved") == 1;
 	if (*done)
@@ -298,7 +305,7 @@ enum status message_ask(struct ctx *cx, struct db *db, bool *done, const struct 
 			const struct message_ask *ask)
 {
 	struct rows rows;
-	TRY(tx_begin(cx, db));
+	TRY(message_lock(cx, db, ref));
 	TRY(db_exec(cx, db, SQL_MESSAGE_ASK, &rows, p_i64(ref->app_id), p_uuid(&ref->id),
 		    p_texts(ask->states, ask->states_n), p_bool(ask->is_carried_too),
 		    p_i64(ask->retry_gas), p_text(ask->act), p_text(ask->type),

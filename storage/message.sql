@@ -80,6 +80,10 @@ WITH w AS MATERIALIZED (
 SELECT (SELECT array_agg(id) FROM (SELECT id FROM w WHERE hit ORDER BY id DESC LIMIT $3) h) AS ids,
 	(SELECT id FROM w ORDER BY id LIMIT 1) AS last, (SELECT count(*) FROM w) AS scanned;
 
+-- name: message_lock
+-- $1 app_id, $2 id. Whoever changes a message locks it first, its outbox row after it.
+SELECT id FROM message WHERE app_id = $1 AND id = $2 FOR NO KEY UPDATE;
+
 -- name: message_cancel
 -- $1 app_id, $2 id
 WITH o AS (
