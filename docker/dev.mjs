@@ -72,10 +72,11 @@ async function supervise(settings, tell, options) {
 		printFailure(early, say);
 		end = { code: 1, sentence: 'it did not start; stopping what did' };
 	}
-	say(end.sentence);
+	const quiet = instance.supervisor.children.size === 0;
+	if (!quiet) say(end.sentence);
 	await instance.down();
 	rmSync(settings.record, { force: true });
-	say('stopped; nothing is left running');
+	if (!quiet) say('stopped; nothing is left running');
 	tell({ failed: end.code !== 0 });
 	return end.code;
 }

@@ -105,7 +105,9 @@ export class Instance {
 	async #chains(secrets) {
 		const { settings, supervisor, say } = this;
 		// in a process of its own: the compiler would keep this one from hearing signals
-		const compiled = await run(process.execPath, [path.join(ROOT, 'contracts/compile.mjs')], { timeoutMs: 300000, said: say });
+		const compiled = await run(process.execPath, [path.join(ROOT, 'contracts/compile.mjs')], {
+			timeoutMs: 300000, said: (line) => line.startsWith('contracts:') && say(line),
+		});
 		if (compiled.code !== 0) throw new Refusal(`the contracts do not compile:\n${compiled.stderr.trim()}`);
 		say(`starting the chains ${DEV_CHAINS.map((chain) => chain.name).join(' and ')}`);
 		await chainsStart(settings, supervisor);

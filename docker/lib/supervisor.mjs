@@ -62,6 +62,7 @@ export class Supervisor {
 		if (this.stopping) return;
 		for (const child of this.children.values())
 			if (!child.alive) this.#start(child);
+		this.changed();
 	}
 
 	/** Ends the children, group by group: [[name]]. Never throws; says which had to be killed. */
