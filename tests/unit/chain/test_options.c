@@ -79,10 +79,10 @@ END_TEST
 START_TEST(only_whole_options_pass)
 {
 	struct arena *a = arena_create(UNIT_ARENA_BYTES);
-	const json_t *v = vectors_get(vectors_load(a, "layerzero"), "options");
+	json_t *rows = json_object_get(vectors_load(a, "layerzero"), "options");
 	const char *name;
 	json_t *row;
-	json_object_foreach((json_t *)(uintptr_t)v, name, row) {
+	json_object_foreach(rows, name, row) {
 		struct bytes all = vectors_bytes(a, row);
 		struct options o;
 		for (size_t cut = 0; cut < all.n; cut++) {
