@@ -13,7 +13,7 @@
 #include "base/status.h"
 
 const struct metric_row metric_rows[METRICS_COUNT] = {
-#define X(id, name, kind, a, b, help)                                                              \
+#define X(id, name, kind, a, b, help) \
 	[METRIC_##id] = {"ferry_" name, METRIC_##kind, {METRIC_LABEL_##a, METRIC_LABEL_##b}, help},
 #include "base/metric.def"
 #undef X
@@ -28,7 +28,7 @@ static const char *const label_names[METRIC_LABELS_COUNT] = {
 /* Upper bounds of the buckets: microseconds for SECONDS, items for ITEMS. +Inf follows. */
 enum { METRIC_BUCKETS = 14 };
 static const uint64_t bounds_us[METRIC_BUCKETS] = {
-	500,	 1000,	 2500,	  5000,	   10000,   25000,    50000,
+	500,	1000,	2500,	5000,	 10000,	  25000,    50000,
 	100000, 250000, 500000, 1000000, 5000000, 30000000, 120000000,
 };
 static const uint64_t bounds_items[METRIC_BUCKETS] = {
@@ -37,7 +37,7 @@ static const uint64_t bounds_items[METRIC_BUCKETS] = {
 
 /* One combination of label values. A counter and a gauge use `value` alone. */
 struct metric_cell {
-	_Atomic int64_t value; /* of a histogram: the sum */
+	_Atomic int64_t value;	    /* of a histogram: the sum */
 	_Atomic uint64_t buckets[]; /* METRIC_BUCKETS + 1 of a histogram, the last for +Inf */
 };
 
@@ -64,7 +64,8 @@ static size_t metric_cell_bytes(enum metric_kind kind)
 
 static bool metric_value_is_sound(const char *value)
 {
-	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
+	static const char allowed[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-";
 	size_t n = strlen(value);
 	return n >= 1 && n <= 64 && strspn(value, allowed) == n;
 }
@@ -268,7 +269,8 @@ static void metric_write_process(struct buf *out)
 	metric_write_head(out, "process_resident_memory_bytes", "gauge", "Resident memory");
 	buf_printf(out, "process_resident_memory_bytes %ld\n", pages * sysconf(_SC_PAGESIZE));
 	metric_write_head(out, "process_open_fds", "gauge", "Open file descriptors");
-	buf_printf(out, "process_open_fds %d\n", files > 3 ? files - 3 : 0); /* ".", "..", the folder */
+	buf_printf(out, "process_open_fds %d\n",
+		   files > 3 ? files - 3 : 0); /* ".", "..", the folder */
 	metric_write_head(out, "process_start_time_seconds", "gauge", "Start, Unix time");
 	buf_printf(out, "process_start_time_seconds %" PRId64 "\n", metrics.start_us / 1000000);
 }
@@ -280,9 +282,9 @@ void metric_write(struct buf *out)
 		if (!metrics.cells[i])
 			continue;
 		metric_write_head(out, row->name,
-				  metric_is_histogram(row->kind)	? "histogram"
-				  : row->kind == METRIC_COUNTER ? "counter"
-								: "gauge",
+				  metric_is_histogram(row->kind) ? "histogram"
+				  : row->kind == METRIC_COUNTER	 ? "counter"
+								 : "gauge",
 				  row->help);
 		unsigned at[2];
 		for (at[0] = 0; at[0] < metrics.values_n[row->labels[0]]; at[0]++)
