@@ -5,7 +5,8 @@
 #include "google/rpc/error_details.pb-c.h"
 #include "google/rpc/status.pb-c.h"
 
-enum { ERROR_FIELD_BYTES_MAX = 4096 };
+/* Clients take 8 KiB of metadata, and this travels in base64. */
+enum { ERROR_FIELD_BYTES_MAX = 4096, ERROR_STATUS_BYTES_MAX = 4096 };
 
 #define TYPE_URL "type.googleapis.com/"
 
@@ -95,7 +96,7 @@ size_t api_error_details(struct ctx *cx, struct api_error_detail out[API_ERROR_D
 	return n;
 }
 
-struct bytes api_error_status(struct ctx *cx)
+static struct bytes encode_status(struct ctx *cx)
 {
 	struct api_error_detail details[API_ERROR_DETAILS_MAX];
 	Google__Protobuf__Any any[API_ERROR_DETAILS_MAX];
@@ -113,4 +114,16 @@ struct bytes api_error_status(struct ctx *cx)
 	status.message = cx->err.message;
 	status.details = pointers;
 	return api_proto_encode(cx->arena, &status.base);
+}
+
+struct bytes api_error_status(struct ctx *cx)
+{
+	size_t all = cx->err.details_count;
+	struct bytes status = encode_status(cx);
+	while (status.n > ERROR_STATUS_BYTES_MAX && cx->err.details_count > 0) {
+		cx->err.details_count /= 2;
+		status = encode_status(cx);
+	}
+	cx->err.details_count = all;
+	return status;
 }

@@ -14,8 +14,17 @@
 
 struct grpc_front;
 
+/* How this transport reaches the API: the functions of api.h, or a test's. */
+struct grpc_api {
+	void (*submit)(struct api *api, struct api_call *call);
+	enum status (*stream_next)(struct api_stream *s, struct ctx *cx, ProtobufCMessage **msg,
+				   const char **cursor, void (*wake)(void *arg), void *arg);
+	void (*stream_close)(struct api_stream *s);
+};
+
 /* A zero takes what is said in brackets. */
 struct grpc_config {
+	const struct grpc_api *calls;
 	const char *listen; /* "127.0.0.1:9090"; port 0 takes a free one */
 	unsigned threads;   /* that wait on sockets (2) */
 	size_t calls_max;   /* under way at once, streams among them (4096); more are shed */

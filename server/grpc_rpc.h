@@ -14,10 +14,10 @@
 #define FERRY_SERVER_GRPC_RPC_H
 
 #include <grpc/grpc.h>
-#include <grpc/support/sync.h>
 #include <stdatomic.h>
 
 #include "api/protoset.h"
+#include "base/lock.h"
 #include "base/queue.h"
 #include "base/thread.h"
 #include "server/grpc.h"
@@ -72,7 +72,7 @@ struct grpc_front {
 	atomic_size_t live;  /* calls that arrived and are not freed */
 	atomic_size_t streams;
 	atomic_ullong calls, failed, shed;
-	gpr_mu lock;
+	struct lock lock;
 	struct grpc_rpc *first; /* guarded by lock: streams, for grpc_rpc_tick_all */
 };
 
