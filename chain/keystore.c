@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "chain/keccak.h"
+#include "chain/scrypt.h"
 #include "chain/secp.h"
 
 enum {
@@ -207,17 +208,16 @@ static enum status keystore_derive(struct ctx *cx, uint8_t derived[KEYSTORE_DERI
 				   const struct keystore_file *file,
 				   const struct keystore_password *password)
 {
-	int ok;
+	bool ok;
 	if (file->is_scrypt)
-		ok = EVP_PBE_scrypt((const char *)password->b, password->n, file->salt.p,
-				    file->salt.n, file->n, file->r, file->p,
-				    KEYSTORE_MEMORY_BYTES_MAX * UINT64_C(2), derived,
-				    KEYSTORE_DERIVED_BYTES);
+		ok = scrypt_derive(derived, KEYSTORE_DERIVED_BYTES,
+				   bytes_of(password->b, password->n), file->salt, file->n, file->r,
+				   file->p);
 	else
 		ok = PKCS5_PBKDF2_HMAC((const char *)password->b, (int)password->n, file->salt.p,
 				       (int)file->salt.n, (int)file->rounds, EVP_sha256(),
-				       KEYSTORE_DERIVED_BYTES, derived);
-	if (ok != 1)
+				       KEYSTORE_DERIVED_BYTES, derived) == 1;
+	if (!ok)
 		return fail(cx, ST_UNAVAILABLE,
 			    "the key cannot be derived from the password: not enough memory?");
 	return ST_OK;
