@@ -18,6 +18,8 @@ import { stopLeftovers } from './lib/supervisor.mjs';
 
 const DOWN_MS = 90000;
 const AGAIN_MS = 2000;
+// tests: the instance ends when the process that started it is gone, however it went
+const WITH_PARENT = process.env.FERRY_WITH_PARENT === '1';
 
 function printFailure(error, say) {
 	say(error instanceof Refusal ? error.message : error.stack ?? String(error));
@@ -58,6 +60,7 @@ async function supervise(settings, tell, options) {
 		over.resolve({ code: 0, sentence: `${name}: stopping` });
 	};
 	for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(name, () => ask(name));
+	if (WITH_PARENT) process.on('disconnect', () => ask('SIGTERM'));
 	process.on('SIGUSR2', () => instance.supervisor.revive());
 	writeAtomically(settings.record, `${JSON.stringify(identify(process.pid))}\n`);
 
@@ -90,7 +93,7 @@ function toLauncher(message) {
 	if (message.line !== undefined) process.stdout.write(`${message.line}\n`);
 	// the launcher may be gone: then nobody needs to hear
 	if (process.connected) process.send(message, () => {});
-	if (message.ready && process.connected) process.disconnect();
+	if (message.ready && process.connected && !WITH_PARENT) process.disconnect();
 }
 
 /** Starts the supervisor in the background and shows what it says until it is ready or gone. */

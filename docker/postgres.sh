@@ -88,7 +88,9 @@ place_read() {
 place_make() {
 	local base=$home temporary
 	mkdir -p "$home"
-	chmod 755 "$home"
+	[ ! -e "$base/data" ] || [ "$(stat -c %U "$base/data")" = "$owner" ] ||
+		die "$base/data belongs to $(stat -c %U "$base/data"), not to $owner; delete it or set FERRY_VAR to another folder"
+	chmod 755 "$home" 2>/dev/null || die "$home belongs to another user; delete it or set FERRY_VAR to another folder"
 	folder_make "$base/data"
 	if ! owner_reaches "$base/data"; then
 		rmdir "$base/data" 2>/dev/null || true
