@@ -66,8 +66,7 @@ static void load_place_now(struct outbox_item *it, const struct rows *r, int i)
 	it->is_carried = row_addr(r, i, "signer", &it->signer);
 	it->tx_nonce = row_i64(r, i, "tx_nonce");
 	it->skip = (enum outbox_skip)row_i64(r, i, "skip");
-	it->path[0] = it->state;
-	it->path_n = 1;
+	it->is_open = !row_is_null(r, i, "out_eid");
 }
 
 static void load_rows(struct ctx *cx, const struct rows *r, struct outbox_item **items, size_t *n)
@@ -75,8 +74,20 @@ static void load_rows(struct ctx *cx, const struct rows *r, struct outbox_item *
 	*n = (size_t)r->count;
 	*items = arena_array(cx->arena, *n, sizeof **items);
 	for (int i = 0; i < r->count; i++) {
+		(*items)[i].arena = cx->arena;
 		load_facts(&(*items)[i], r, i);
 		load_place_now(&(*items)[i], r, i);
+	}
+}
+
+static void load_names(struct ctx *cx, const struct rows *r, struct outbox_names *out)
+{
+	out->n = (size_t)r->count;
+	out->apps = arena_array(cx->arena, out->n, sizeof *out->apps);
+	out->ids = arena_array(cx->arena, out->n, sizeof *out->ids);
+	for (int i = 0; i < r->count; i++) {
+		out->apps[i] = row_i64(r, i, "app_id");
+		out->ids[i] = row_uuid(r, i, "id");
 	}
 }
 
@@ -84,19 +95,15 @@ static void load_rows(struct ctx *cx, const struct rows *r, struct outbox_item *
 static enum status load_locked(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
 			       const struct rows *locked)
 {
-	size_t count = (size_t)locked->count;
+	struct outbox_names names;
+	struct rows rows;
 	*n = 0;
 	*items = NULL;
-	if (count == 0)
+	if (locked->count == 0)
 		return ST_OK;
-	int64_t *apps = arena_array(cx->arena, count, sizeof *apps);
-	struct uuid *ids = arena_array(cx->arena, count, sizeof *ids);
-	for (int i = 0; i < locked->count; i++) {
-		apps[i] = row_i64(locked, i, "app_id");
-		ids[i] = row_uuid(locked, i, "id");
-	}
-	struct rows rows;
-	TRY(db_exec(cx, db, SQL_OUTBOX_LOAD, &rows, p_i64s(apps, count), p_uuids(ids, count)));
+	load_names(cx, locked, &names);
+	TRY(db_exec(cx, db, SQL_OUTBOX_LOAD, &rows, p_i64s(names.apps, names.n),
+		    p_uuids(names.ids, names.n)));
 	load_rows(cx, &rows, items, n);
 	return ST_OK;
 }
@@ -118,47 +125,24 @@ enum status outbox_by_id(struct ctx *cx, struct db *db, struct outbox_item **ite
 	return load_locked(cx, db, items, n, &rows);
 }
 
-static const struct outbox_item *find_same(const struct outbox_item *it,
-					   const struct outbox_item *const *wanted, size_t n)
+enum status outbox_names_by_keys(struct ctx *cx, struct db *db, struct outbox_names *out,
+				 const struct bytes *request_ids, size_t request_ids_n,
+				 const struct bytes *guids, size_t guids_n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (wanted[i]->app_id == it->app_id &&
-		    memcmp(wanted[i]->id.b, it->id.b, sizeof it->id.b) == 0)
-			return wanted[i];
-	return NULL;
-}
-
-enum status outbox_lock(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
-			const struct outbox_item *const *wanted, size_t wanted_n)
-{
-	int64_t *apps = arena_array(cx->arena, wanted_n, sizeof *apps);
-	struct uuid *ids = arena_array(cx->arena, wanted_n, sizeof *ids);
-	for (size_t i = 0; i < wanted_n; i++) {
-		apps[i] = wanted[i]->app_id;
-		ids[i] = wanted[i]->id;
-	}
-	struct outbox_item *all;
-	size_t all_n;
-	TRY(outbox_by_id(cx, db, &all, &all_n, apps, ids, wanted_n));
-	size_t kept = 0;
-	for (size_t i = 0; i < all_n; i++) {
-		const struct outbox_item *was = find_same(&all[i], wanted, wanted_n);
-		if (was && was->version == all[i].version && !all[i].is_carried)
-			all[kept++] = all[i];
-	}
-	*items = all;
-	*n = kept;
+	struct rows rows;
+	TRY(db_exec(cx, db, SQL_OUTBOX_NAMES_BY_KEYS, &rows, p_bytess(request_ids, request_ids_n),
+		    p_bytess(guids, guids_n)));
+	load_names(cx, &rows, out);
 	return ST_OK;
 }
 
-enum status outbox_by_keys(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
-			   const struct bytes *request_ids, size_t request_ids_n,
-			   const struct bytes *guids, size_t guids_n)
+enum status outbox_names_tracked(struct ctx *cx, struct db *db, struct outbox_names *out,
+				 const int64_t *apps, const struct uuid *ids, size_t n)
 {
 	struct rows rows;
-	TRY(db_exec(cx, db, SQL_OUTBOX_LOCK_KEYS, &rows, p_bytess(request_ids, request_ids_n),
-		    p_bytess(guids, guids_n)));
-	return load_locked(cx, db, items, n, &rows);
+	TRY(db_exec(cx, db, SQL_OUTBOX_NAMES_TRACKED, &rows, p_i64s(apps, n), p_uuids(ids, n)));
+	load_names(cx, &rows, out);
+	return ST_OK;
 }
 
 enum status outbox_final(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
@@ -167,16 +151,6 @@ enum status outbox_final(struct ctx *cx, struct db *db, struct outbox_item **ite
 	struct rows rows;
 	TRY(db_exec(cx, db, SQL_OUTBOX_LOCK_FINAL, &rows, p_i64(eid), p_i64(stage), p_i64(block),
 		    p_i64((int64_t)max)));
-	return load_locked(cx, db, items, n, &rows);
-}
-
-enum status outbox_carried(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
-			   int64_t eid, const struct addr *signer, const int64_t *nonces,
-			   size_t nonces_n)
-{
-	struct rows rows;
-	TRY(db_exec(cx, db, SQL_OUTBOX_LOCK_CARRIED, &rows, p_i64(eid), p_blob(signer->b, 20),
-		    p_i64s(nonces, nonces_n)));
 	return load_locked(cx, db, items, n, &rows);
 }
 
@@ -211,6 +185,14 @@ struct outbox_event *outbox_note(struct outbox_item *item, const char *type)
 {
 	assert(item->events_n < OUTBOX_EVENTS_MAX);
 	item->changed = true;
+	if (item->events_n == item->events_room) {
+		size_t room = item->events_room ? 2 * item->events_room : 4;
+		struct outbox_event *grown = arena_array(item->arena, room, sizeof *grown);
+		if (item->events_n)
+			memcpy(grown, item->events, item->events_n * sizeof *grown);
+		item->events = grown;
+		item->events_room = room;
+	}
 	struct outbox_event *e = &item->events[item->events_n++];
 	*e = (struct outbox_event){.type = type, .from = STATE_COUNT, .to = STATE_COUNT};
 	return e;
@@ -243,7 +225,6 @@ struct outbox_event *outbox_move(struct outbox_item *item, enum message_state to
 	item->state = to;
 	item->reason = 0;
 	item->evidence = NULL;
-	item->path[item->path_n++] = to;
 	outbox_follow(item);
 	return e;
 }
@@ -270,16 +251,18 @@ void outbox_touch(struct outbox_item *item)
 
 /* Saving ------------------------------------------------------------------------------------------ */
 
+/* The states an item passed through, for the database to check; "" when it stayed. */
 static const char *path_text(struct ctx *cx, const struct outbox_item *it)
 {
-	if (it->path_n < 2)
-		return "";
 	struct buf b;
-	buf_init(&b, cx->arena, 1024);
-	for (size_t i = 0; i < it->path_n; i++) {
-		if (i)
-			buf_putc(&b, ',');
-		buf_puts(&b, state_name(it->path[i]));
+	buf_init(&b, cx->arena, 64 * OUTBOX_EVENTS_MAX);
+	for (size_t i = 0; i < it->events_n; i++) {
+		const struct outbox_event *e = &it->events[i];
+		if (e->to == STATE_COUNT)
+			continue;
+		if (b.n == 0)
+			buf_puts(&b, state_name(e->from));
+		buf_printf(&b, ",%s", state_name(e->to));
 	}
 	return buf_text(&b);
 }

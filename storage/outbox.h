@@ -13,7 +13,7 @@
 #include "storage/db.h"
 #include "storage/state.h"
 
-enum { OUTBOX_EVENTS_MAX = 16, OUTBOX_LOAD_MAX = 20000 };
+enum { OUTBOX_EVENTS_MAX = 10000 }; /* of one item in one round */
 /* due_us: never by itself, only when asked. */
 #define OUTBOX_NEVER INT64_MAX
 
@@ -83,6 +83,7 @@ struct outbox_item {
 	struct addr signer;
 	int64_t tx_nonce;
 	enum outbox_skip skip;
+	bool is_open; /* has an outbox row: is not final */
 
 	/* What changes: filled by the functions below. */
 	bool changed;
@@ -91,35 +92,35 @@ struct outbox_item {
 	struct hash former_guid;
 	const char *fee_added; /* decimal, NULL: nothing */
 	int64_t gas_added;
-	struct outbox_event events[OUTBOX_EVENTS_MAX];
-	size_t events_n;
-	enum message_state path[OUTBOX_EVENTS_MAX + 1]; /* from state_loaded on */
-	size_t path_n;
+	struct arena *arena;
+	struct outbox_event *events;
+	size_t events_n, events_room;
 };
 
 /* Selections: all in the order (app_id, id) of locking unless said otherwise, at most `max`. */
 
 /* Due items of a stage on a chain that no transaction carries, in order of `num`. Not locked: the claim
- * locks them by id. `wait_ms` gets the time until the next one is due (-1: none). */
+ * locks them by id, and takes those whose version is still the same. */
 MUST_USE enum status outbox_due(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
 				int64_t eid, enum outbox_stage stage, size_t max);
-/* The same items again, locked, those that are gone or changed (version) left out. */
-MUST_USE enum status outbox_lock(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
-				 const struct outbox_item *const *wanted, size_t wanted_n);
 /* Items by (app, id), locked. */
 MUST_USE enum status outbox_by_id(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
 				  const int64_t *apps, const struct uuid *ids, size_t ids_n);
-/* Items by request id or guid, locked; also those that are final (their is_open is false). */
-MUST_USE enum status outbox_by_keys(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
-				    const struct bytes *request_ids, size_t request_ids_n,
-				    const struct bytes *guids, size_t guids_n);
+/* Names of the messages with one of the request ids or guids, final ones too. Not locked. */
+struct outbox_names {
+	int64_t *apps;
+	struct uuid *ids;
+	size_t n;
+};
+MUST_USE enum status outbox_names_by_keys(struct ctx *cx, struct db *db, struct outbox_names *out,
+					  const struct bytes *request_ids, size_t request_ids_n,
+					  const struct bytes *guids, size_t guids_n);/* Of these, the ones that still wait for their source transaction. Not locked. */
+MUST_USE enum status outbox_names_tracked(struct ctx *cx, struct db *db, struct outbox_names *out,
+					  const int64_t *apps, const struct uuid *ids, size_t n);
+
 /* Items of stage FINALITY (or CONFIRM) on a chain whose block is at or below `block`, locked. */
 MUST_USE enum status outbox_final(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
 				  int64_t eid, enum outbox_stage stage, int64_t block, size_t max);
-/* Items a journal row carries, locked. */
-MUST_USE enum status outbox_carried(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
-				    int64_t eid, const struct addr *signer, const int64_t *nonces,
-				    size_t nonces_n);
 /* Items with an event on the chain above `block`, locked; *first_state: the state before the first such
  * event there, an array beside items. */
 MUST_USE enum status outbox_above(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,

@@ -11,26 +11,21 @@ JOIN outbox_item v USING (app_id, id) ORDER BY k.num;
 SELECT m.app_id, m.id FROM unnest($1::bigint[], $2::uuid[]) k (app_id, id)
 JOIN message m ON m.app_id = k.app_id AND m.id = k.id ORDER BY m.app_id, m.id FOR NO KEY UPDATE OF m;
 
--- name: outbox_lock_keys
+-- name: outbox_names_by_keys
 -- $1 request ids, $2 guids
 SELECT m.app_id, m.id FROM message m
-WHERE m.request_id = ANY ($1::bytea[]) OR (m.guid IS NOT NULL AND m.guid = ANY ($2::bytea[]))
-ORDER BY m.app_id, m.id FOR NO KEY UPDATE OF m;
+WHERE m.request_id = ANY ($1::bytea[]) OR (m.guid IS NOT NULL AND m.guid = ANY ($2::bytea[]));
+
+-- name: outbox_names_tracked
+-- Those that still wait for their source transaction. $1 app_ids, $2 ids
+SELECT o.app_id, o.id FROM unnest($1::bigint[], $2::uuid[]) k (app_id, id)
+JOIN outbox o ON o.app_id = k.app_id AND o.id = k.id WHERE o.stage = 2;
 
 -- name: outbox_lock_final
 -- $1 eid, $2 stage, $3 block, $4 at most
 SELECT m.app_id, m.id FROM (
 	SELECT app_id, id FROM outbox WHERE eid = $1 AND stage = $2 AND block <= $3 ORDER BY num LIMIT $4) o
 JOIN message m ON m.app_id = o.app_id AND m.id = o.id ORDER BY m.app_id, m.id FOR NO KEY UPDATE OF m;
-
--- name: outbox_lock_carried
--- $1 eid, $2 signer, $3 nonces
-SELECT m.app_id, m.id FROM journal j
-CROSS JOIN LATERAL unnest(j.items_app, j.items_id) k (app_id, id)
-JOIN outbox o ON o.app_id = k.app_id AND o.id = k.id AND o.eid = j.eid AND o.signer = j.signer AND o.tx_nonce = j.nonce
-JOIN message m ON m.app_id = k.app_id AND m.id = k.id
-WHERE j.eid = $1 AND j.signer = $2 AND j.nonce = ANY ($3::bigint[])
-ORDER BY m.app_id, m.id FOR NO KEY UPDATE OF m;
 
 -- name: outbox_lock_above
 -- Messages that are not final and have an event on the chain above a block. $1 eid, $2 block
@@ -106,5 +101,5 @@ WITH made AS (
 	ON CONFLICT DO NOTHING RETURNING app_id, id),
 logged AS (
 	INSERT INTO event (app_id, message_id, seq, type, to_state, chain_eid, tx_hash, block_number, block_hash, log_index)
-	SELECT app_id, id, 1, 'SENT', NULL, $2, $15, $16, $17, $18 FROM made)
+	SELECT app_id, id, 1, 'SENT', 'SENT', $2, $15, $16, $17, $18 FROM made)
 INSERT INTO outbox (app_id, id, eid, stage, num, block) SELECT app_id, id, $2, 3, $13, $16 FROM made;

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What becomes of messages whose source transaction is final and did not send them.
+ */
+#ifndef FERRY_RELAY_RESOLVE_H
+#define FERRY_RELAY_RESOLVE_H
+
+#include "relay/world.h"
+#include "storage/journal.h"
+#include "storage/outbox.h"
+
+/* Messages that rows of the journal (final now, or replaced by another's transaction) still carry as SUBMITTED:
+ * sent again, EXPIRED when a final block is past their deadline, FAILED when their nonce is used by
+ * something else. Inside the caller's transaction. Blocks on SQL. */
+MUST_USE enum status resolve_unsent(struct ctx *cx, struct db *db, const struct world_chain *chain,
+				    const struct journal_mined *rows, size_t n, int64_t final_time_s);
+
+#endif
