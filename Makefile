@@ -20,6 +20,8 @@ SRC := $(wildcard base/*.c storage/*.c chain/*.c api/*.c relay/*.c)
 SERVER_SRC := $(wildcard server/*.c)
 LIB_OBJ := $(SRC:%.c=$(BUILD)/%.o) $(PROTO_C:build/%.c=$(BUILD)/%.o)
 SERVER_OBJ := $(SERVER_SRC:%.c=$(BUILD)/%.o)
+SERVER_PART_OBJ := $(filter-out $(BUILD)/server/main.o,$(SERVER_OBJ))
+CLI_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c base/*.c))
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -40,6 +42,11 @@ $(SQL_H): storage/sql.awk $(wildcard storage/*.sql)
 	@mkdir -p $(GEN)
 	awk -f storage/sql.awk $(sort $(wildcard storage/*.sql)) > $@.tmp && mv $@.tmp $@
 
+$(GEN)/migrations.h: storage/migrate.awk $(wildcard migrations/*.sql)
+	@mkdir -p $(GEN)
+	awk -f storage/migrate.awk $(sort $(wildcard migrations/*.sql)) > $@.tmp && mv $@.tmp $@
+$(BUILD)/storage/migrate.o: $(GEN)/migrations.h
+
 $(BUILD)/gen/proto/%.o: $(GEN)/.proto
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -g -O1 $(filter -fsanitize%,$(OPT_$(SAN))) -fPIE -I$(GEN)/proto -c $(GEN)/proto/$*.c -o $@
@@ -51,7 +58,13 @@ $(BUILD)/%.o: %.c $(GEN)/.proto $(SQL_H)
 $(BUILD)/ferryd: $(SERVER_OBJ) $(LIB_OBJ)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+$(BUILD)/ferry: $(CLI_OBJ)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_OBJ)
+	$(CC) $(LDFLAGS) $^ $$(pkg-config --libs check) $(LDLIBS) -o $@
+
+$(BUILD)/tests/unit/server/%: $(BUILD)/tests/unit/server/%.o $(SERVER_PART_OBJ) $(LIB_OBJ)
 	$(CC) $(LDFLAGS) $^ $$(pkg-config --libs check) $(LDLIBS) -o $@
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB_OBJ)

@@ -17,18 +17,8 @@
 #define ABSENT ""
 
 enum config_map {
-	MAP_NONE,
-	MAP_root,
-	MAP_http,
-	MAP_grpc,
-	MAP_admin,
-	MAP_limits,
-	MAP_relay,
-	MAP_committee,
-	MAP_key,
-	MAP_chain,
-	MAP_signers,
-	MAP_contracts
+	MAP_NONE, MAP_root, MAP_http, MAP_grpc, MAP_admin, MAP_limits, MAP_relay, MAP_committee,
+	MAP_key, MAP_chain, MAP_signers, MAP_contracts,
 };
 
 static const char *const map_titles[] = {
@@ -52,19 +42,8 @@ static const size_t map_bytes[] = {
 };
 
 enum config_type {
-	TYPE_TEXT,
-	TYPE_WORD,
-	TYPE_SECRET,
-	TYPE_LISTEN,
-	TYPE_ADDR,
-	TYPE_U64,
-	TYPE_BOOL,
-	TYPE_WEI,
-	TYPE_LEVEL,
-	TYPE_URLS,
-	TYPE_TEXTS,
-	TYPE_MAP,
-	TYPE_LIST
+	TYPE_TEXT, TYPE_WORD, TYPE_SECRET, TYPE_LISTEN, TYPE_ADDR, TYPE_U64, TYPE_BOOL, TYPE_WEI,
+	TYPE_LEVEL, TYPE_URLS, TYPE_TEXTS, TYPE_MAP, TYPE_LIST,
 };
 
 struct config_option {
@@ -147,7 +126,7 @@ static const char *config_quote(struct config_reading *r, const char *text)
 	return out;
 }
 
-/* Texts ------------------------------------------------------------------------------------------ */
+/* Texts --------------------------------------------------------------------------------------- */
 
 static bool config_text_is_clean(const char *text)
 {
@@ -254,7 +233,7 @@ static void config_read_addr(struct config_reading *r, const struct config_optio
 			path, config_quote(r, node->text));
 }
 
-/* Numbers ---------------------------------------------------------------------------------------- */
+/* Numbers ------------------------------------------------------------------------------------- */
 
 static void config_read_u64(struct config_reading *r, const struct config_option *o, void *at,
 			    const struct yamldoc_node *node, const char *path)
@@ -313,7 +292,7 @@ static void config_read_level(struct config_reading *r, const struct config_opti
 		config_quote(r, node->text));
 }
 
-/* Lists of texts --------------------------------------------------------------------------------- */
+/* Lists of texts ------------------------------------------------------------------------------ */
 
 /* Every list is stored as {v, n}. */
 struct config_list {
@@ -367,7 +346,7 @@ static void config_read_texts(struct config_reading *r, const struct config_opti
 	*(struct config_list *)at = (struct config_list){v, n};
 }
 
-/* Maps and lists of maps -------------------------------------------------------------------------- */
+/* Maps and lists of maps ---------------------------------------------------------------------- */
 
 static void config_read_map(struct config_reading *r, enum config_map map, void *out,
 			    const struct yamldoc_node *node, const char *path);
@@ -486,7 +465,7 @@ static void config_read_map(struct config_reading *r, enum config_map map, void 
 	}
 }
 
-/* Files ------------------------------------------------------------------------------------------ */
+/* Files --------------------------------------------------------------------------------------- */
 
 static enum status config_result(struct ctx *cx, const struct config_report *report)
 {
@@ -568,7 +547,7 @@ enum status config_load(struct ctx *cx, struct config *out, struct config_report
 	return ST_OK;
 }
 
-/* The document ------------------------------------------------------------------------------------ */
+/* The document -------------------------------------------------------------------------------- */
 
 static void config_describe_option(struct buf *out, const struct config_option *o)
 {

@@ -119,7 +119,7 @@ static void config_check_origins(struct config_checking *c)
 	}
 }
 
-/* Chains ------------------------------------------------------------------------------------------ */
+/* Chains -------------------------------------------------------------------------------------- */
 
 static void config_check_contracts(struct config_checking *c, size_t i)
 {
@@ -196,7 +196,7 @@ static void config_check_chain(struct config_checking *c, size_t i)
 	config_check_nodes(c, i);
 }
 
-/* Keys -------------------------------------------------------------------------------------------- */
+/* Keys ---------------------------------------------------------------------------------------- */
 
 static void config_check_file(struct config_checking *c, const char *option, const char *path)
 {

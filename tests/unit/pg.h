@@ -9,7 +9,6 @@
 #ifndef FERRY_TESTS_UNIT_PG_H
 #define FERRY_TESTS_UNIT_PG_H
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -18,8 +17,9 @@
 
 #include "base/clock.h"
 #include "storage/db.h"
+#include "storage/migrate.h"
 
-enum { PG_TEXT_BYTES = 512, PG_SCRIPT_BYTES_MAX = 1 << 20 };
+enum { PG_TEXT_BYTES = 512 };
 
 static char pg_var[64];
 static char pg_template_url[PG_TEXT_BYTES];
@@ -55,29 +55,6 @@ static inline void pg_stop(void)
 		fprintf(stderr, "cannot remove %s\n", pg_var);
 }
 
-static inline void pg_script_file(struct ctx *cx, struct db *db, const char *path)
-{
-	char *text = arena_alloc(cx->arena, PG_SCRIPT_BYTES_MAX);
-	FILE *f = fopen(path, "r");
-	if (!f) {
-		fprintf(stderr, "%s cannot be opened; tests run from the project's root\n", path);
-		exit(EXIT_FAILURE);
-	}
-	size_t n = fread(text, 1, PG_SCRIPT_BYTES_MAX - 1, f);
-	fclose(f);
-	text[n] = 0;
-	if (db_script(cx, db, text) != ST_OK) {
-		fprintf(stderr, "%s: %s\n", path, cx->err.message);
-		exit(EXIT_FAILURE);
-	}
-}
-
-static inline int pg_is_sql(const struct dirent *d)
-{
-	size_t n = strlen(d->d_name);
-	return n > 4 && strcmp(d->d_name + n - 4, ".sql") == 0;
-}
-
 static inline void pg_migrate(void)
 {
 	struct ctx cx;
@@ -88,15 +65,12 @@ static inline void pg_migrate(void)
 		fprintf(stderr, "%s\n", cx.err.message);
 		exit(EXIT_FAILURE);
 	}
-	struct dirent **files;
-	int n = scandir("migrations", &files, pg_is_sql, alphasort);
-	for (int i = 0; i < n; i++) {
-		char path[PG_TEXT_BYTES];
-		snprintf(path, sizeof path, "migrations/%s", files[i]->d_name);
-		pg_script_file(&cx, db, path);
-		free(files[i]);
+	size_t n;
+	const struct migration *list = migrate_all(&n);
+	if (migrate_run(&cx, db, list, n, NULL, NULL) != ST_OK) {
+		fprintf(stderr, "%s\n", cx.err.message);
+		exit(EXIT_FAILURE);
 	}
-	free(files);
 	db_close(db);
 	arena_destroy(arena);
 }
