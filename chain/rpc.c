@@ -276,7 +276,8 @@ static enum status rpc_call_read(struct ctx *cx, struct rpc_call *call,
 	call->out = rpc_revert_data(cx, item->data);
 	bool reverted = item->code == RPC_CODE_REVERT || call->out.n > 0 ||
 			strcasestr(item->message, "revert") ||
-			strcasestr(item->message, "out of gas");
+			strcasestr(item->message, "out of gas") ||
+			strcasestr(item->message, "outofgas");
 	call->outcome = reverted ? RPC_CALL_REVERTED : RPC_CALL_REFUSED;
 	return ST_OK;
 }

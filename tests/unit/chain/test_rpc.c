@@ -154,6 +154,8 @@ START_TEST(a_call_returns_reverts_or_is_refused)
 		 "\"data\":{\"message\":\"x\",\"data\":\"0x4c3118d4\"}}}",
 		 RPC_CALL_REVERTED, "0x4c3118d4"},
 		{"{\"error\":{\"code\":-32000,\"message\":\"out of gas\"}}", RPC_CALL_REVERTED, "0x"},
+		{"{\"error\":{\"code\":-32603,\"message\":\"EVM error OutOfGas\"}}",
+		 RPC_CALL_REVERTED, "0x"},
 		{"{\"error\":{\"code\":-32000,\"message\":\"header not found\"}}",
 		 RPC_CALL_REFUSED, "0x"},
 		{"{\"error\":{\"code\":-32000,\"message\":\"no\",\"data\":\"0xzz\"}}",
