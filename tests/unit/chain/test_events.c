@@ -46,7 +46,8 @@ END_TEST
 START_TEST(reads_a_packet_of_the_real_endpoint)
 {
 	struct arena *a = arena_create(UNIT_ARENA_BYTES);
-	struct log_entry log = log_of(a, vectors_get(vectors_load(a, "layerzero"), "packetSentLog"));
+	const json_t *row = vectors_get(vectors_load(a, "layerzero"), "packetSentLog");
+	struct log_entry log = log_of(a, row);
 	struct events_event e;
 	ck_assert_int_eq(events_decode(&e, &log), ST_OK);
 	ck_assert_int_eq(e.kind, EVENTS_PACKET_SENT);

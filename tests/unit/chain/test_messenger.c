@@ -47,7 +47,8 @@ START_TEST(a_bent_message_is_refused_or_reads_differently)
 		for (size_t bit = 0; bit < 8 * raw.n; bit++) {
 			bent[bit / 8] ^= (uint8_t)(1u << bit % 8);
 			if (messenger_decode(&m, bytes_of(bent, raw.n)) == ST_OK)
-				ck_assert(bytes_equal(messenger_encode(a, &m), bytes_of(bent, raw.n)));
+				ck_assert(bytes_equal(messenger_encode(a, &m),
+						      bytes_of(bent, raw.n)));
 			else
 				ck_assert_uint_lt(bit / 8, MESSENGER_HEADER_BYTES);
 			bent[bit / 8] ^= (uint8_t)(1u << bit % 8);

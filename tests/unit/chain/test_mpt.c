@@ -119,7 +119,8 @@ START_TEST(one_bit_in_a_proof_breaks_it)
 		nodes[k].p = bent;
 		for (size_t bit = 0; bit < 8 * nodes[k].n; bit++) {
 			bent[bit / 8] ^= (uint8_t)(1u << bit % 8);
-			ck_assert_int_eq(mpt_prove_storage(&value, &root, &slot, nodes, n), ST_INVALID);
+			enum status st = mpt_prove_storage(&value, &root, &slot, nodes, n);
+			ck_assert_int_eq(st, ST_INVALID);
 			bent[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		}
 	}
@@ -169,8 +170,8 @@ START_TEST(malformed_nodes_are_refused)
 	/* An extension to an inline leaf. */
 	ck_assert_int_eq(prove_one(&value, "0xc6" "11" "c4" "82" "3234" "07", "\x12\x34"), ST_OK);
 	ck_assert_uint_eq(value.n, 1);
-	ck_assert_int_eq(prove_one(&value, "0xc7" "820012" "c3" "82" "2034", "\x12\x34"), ST_INVALID);
-	ck_assert_int_eq(prove_one(&value, "0xc8" "820012" "c4" "82" "2034" "07", "\x12\x34"), ST_OK);
+	ck_assert_int_eq(prove_one(&value, "0xc7" "820012" "c3822034", "\x12\x34"), ST_INVALID);
+	ck_assert_int_eq(prove_one(&value, "0xc8" "820012" "c482203407", "\x12\x34"), ST_OK);
 	ck_assert_uint_eq(value.n, 1);
 	ck_assert_uint_eq(value.p[0], 7);
 }
