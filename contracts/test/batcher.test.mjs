@@ -154,7 +154,7 @@ test('commit only, receive only, neither', async () => {
 	assert.deepEqual(guids(await run(RECEIVE)), [packet.guid]);
 });
 
-test('an application that burns gas when asked about its path burns a bounded amount', async () => {
+test('an application that burns gas or reverts at length when asked about its path is bounded', async () => {
 	const peer = await a.deploy('TestPeer', [a.addresses.endpoint, owner.address]);
 	const burner = await b.deploy('TestPeer', [b.addresses.endpoint, owner.address]);
 	await a.write(owner, ['TestPeer', peer], 'setPeer', [b.eid, pad(burner)]);
@@ -162,6 +162,10 @@ test('an application that burns gas when asked about its path burns a bounded am
 	const sent = await a.write(owner, ['TestPeer', peer], 'sendRaw', [b.eid, '0x00'], { value: fee });
 	const hostile = packetsOf(sent);
 	await verify(b, hostile);
+	await b.write(owner, ['TestPeer', burner], 'setBombing', [true]);
+	const bombed = await deliver(b, hostile, { fields: () => ({ gasLimit: 400000n }) });
+	assert.equal(size(bombed.named('CommitFailed')[0].reason), 1024);
+	await b.write(owner, ['TestPeer', burner], 'setBombing', [false]);
 	const good = await verified(await items(2));
 	const receipt = await deliver(b, [good[0], ...hostile, good[1]], { fields: () => ({ gasLimit: 400000n }) });
 	assert.deepEqual([guids(receipt).length, indexes(receipt, 'CommitFailed')], [2, [1]]);
@@ -196,7 +200,9 @@ test('a receiver that calls the Batcher again cannot take the batch\'s money', a
 		...(await items(1, { receiver: pad(thief), gasLimit: 500000n })), ...(await items(1, { receiver: pad(rich) })),
 	]);
 	const data = (list) => encodeFunctionData({ abi: artifact('Batcher').abi, functionName: 'deliver', args: [list] });
-	await b.write(owner, ['TestTarget', thief], 'setCall', [b.addresses.batcher, data([])]);
+	await b.write(owner, ['TestTarget', thief], 'setCall', [b.addresses.batcher, data([{
+		packet: prize.packet, gasLimit: 60000n, value: 0n, ops: RECEIVE,
+	}])]);
 	const before_ = await b.balance(relay.address);
 	const receipt = await deliver(b, [bait, prize], { value: 1000n, fields: (_, i) => ({ value: i ? 400n : 0n }) });
 	assert.equal(guids(receipt).length, 2);

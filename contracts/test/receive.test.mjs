@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
-	concat, decodeErrorResult, encodeAbiParameters, encodeFunctionData, keccak256, pad, size, slice, toHex, zeroHash,
+	concat, decodeErrorResult, encodeAbiParameters, encodeFunctionData, keccak256, pad, size, slice, toBytes,
+	toHex, zeroHash,
 } from 'viem';
 import { artifact } from '../compile.mjs';
 import {
@@ -216,12 +217,26 @@ test('whoever executes cannot make a message fail by giving too little gas', asy
 	assert.ok(left > 149000 && left < 150000, `${left}`);
 });
 
-test('the overhead covers the largest message for a receiver that uses all its gas', async () => {
+test('the overhead covers the largest message for a receiver that uses all its gas', async (t) => {
 	const address = await target('BurnAndSucceed');
 	const [packet] = await verified([await to(address, {
 		gasLimit: 1000000n, payload: `0x${'ab'.repeat(9826)}`, orderingKey: keccak256('0x0f'),
 	})]);
 	assert.equal(size(packet.message), 10000);
+	await deliver(b, [packet], { fields: () => ({ ops: COMMIT }) });
+	// An eth_call pays for its calldata first, as a transaction does.
+	const args = [origin(packet), packet.receiver, packet.guid, packet.message, '0x'];
+	const data = toBytes(encodeFunctionData({ abi: artifact('EndpointV2').abi, functionName: 'lzReceive', args }));
+	const paid = data.reduce((sum, byte) => sum + (byte ? 16n : 4n), 21000n);
+	let [low, high] = [1000000n, receiveGas(packet) + paid];
+	while (high - low > 1n) {
+		const gas = (low + high) / 2n;
+		if ((await lzReceive(packet, gas)).reason === undefined) high = gas;
+		else low = gas;
+	}
+	const needed = high - paid - 1000000n * 64n / 63n;
+	assert.ok(needed < 90000n, `${needed}`);
+	t.diagnostic(`needed beside gasLimit * 64 / 63: ${needed}`);
 	const receipt = await deliver(b, [packet]);
 	assert.deepEqual(alerts(receipt), []);
 	assert.equal(receipt.named('Received').length, 1);

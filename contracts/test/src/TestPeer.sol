@@ -6,6 +6,8 @@ import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
 
 /// Sends any bytes: what a Messenger must refuse although they come from its peer.
 contract TestPeer is OApp {
+	bool public bombing;
+
 	constructor(address endpoint_, address owner_) OApp(endpoint_, owner_) Ownable(owner_) {}
 
 	function sendRaw(uint32 dstEid, bytes calldata message) external payable
@@ -22,9 +24,16 @@ contract TestPeer is OApp {
 		return _quote(dstEid, message, options, false).nativeFee;
 	}
 
-	/// The other way round: takes any packet, burning gas when the endpoint asks whether it may be committed.
-	function allowInitializePath(Origin calldata) public pure override returns (bool)
+	function setBombing(bool on) external
 	{
+		bombing = on;
+	}
+
+	/// As a receiver: when the endpoint asks whether a packet may be committed, burns gas or reverts with 32 KiB.
+	function allowInitializePath(Origin calldata) public view override returns (bool)
+	{
+		if (bombing)
+			assembly { revert(0, 0x8000) }
 		for (uint256 i = 0; ; ++i)
 			keccak256(abi.encode(i));
 		return true;
