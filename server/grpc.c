@@ -291,7 +291,7 @@ void grpc_drain(struct grpc_front *front)
 static bool front_is_idle(struct grpc_front *front)
 {
 	return atomic_load(&front->shut) && atomic_load(&front->live) == 0 &&
-	       atomic_load(&front->armed) == 0;
+	       atomic_load(&front->armed) == 0 && atomic_load(&front->posting) == 0;
 }
 
 void grpc_stop(struct grpc_front *front, int timeout_ms)

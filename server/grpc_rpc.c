@@ -89,20 +89,24 @@ static void rpc_free(struct grpc_rpc *rpc)
 /* Posts an event. `here`: this thread may run the call; else the ready thread does. */
 static void rpc_post(struct grpc_rpc *rpc, unsigned event, bool here)
 {
-	if (atomic_fetch_or(&rpc->events, event | GRPC_EVENT_ACTIVE) & GRPC_EVENT_ACTIVE)
-		return;
-	if (here) {
-		grpc_rpc_run(rpc);
-	} else {
+	/* Once the event is there the call may be run and freed by others, and the front, too,
+	 * when nobody is posting. */
+	struct grpc_front *front = rpc->front;
+	atomic_fetch_add(&front->posting, 1);
+	bool active = atomic_fetch_or(&rpc->events, event | GRPC_EVENT_ACTIVE) & GRPC_EVENT_ACTIVE;
+	if (!active && !here) {
 		/* A call waits there once, and there is room for all that are live. */
-		enum status st = queue_push(rpc->front->ready, rpc);
+		enum status st = queue_push(front->ready, rpc);
 		assert(st == ST_OK);
 	}
+	atomic_fetch_sub(&front->posting, 1);
+	if (!active && here)
+		grpc_rpc_run(rpc);
 }
 
 void grpc_rpc_complete(struct grpc_tag *tag, bool ok)
 {
-	tag->ok = ok;
+	atomic_store(&tag->ok, ok);
 	rpc_post(tag->rpc, tag->event, true);
 }
 
@@ -370,7 +374,7 @@ static void rpc_on_events(struct grpc_rpc *rpc, unsigned events)
 	}
 	if (events & GRPC_EVENT_SENT) {
 		rpc->is_sending = false;
-		rpc->is_gone |= !rpc->sent.ok; /* the connection is gone; not an error of ours */
+		rpc->is_gone |= !atomic_load(&rpc->sent.ok); /* the connection is gone; not an error of ours */
 	}
 	if (events & GRPC_EVENT_DONE)
 		rpc_on_done(rpc);
@@ -391,7 +395,7 @@ void grpc_rpc_run(struct grpc_rpc *rpc)
 	for (;;) {
 		unsigned events = atomic_fetch_and(&rpc->events, GRPC_EVENT_ACTIVE);
 		events &= ~(unsigned)GRPC_EVENT_ACTIVE;
-		if ((events & GRPC_EVENT_ARRIVED) && !rpc->arrived.ok) {
+		if ((events & GRPC_EVENT_ARRIVED) && !atomic_load(&rpc->arrived.ok)) {
 			/* The server shuts down: it was never used. */
 			struct grpc_front *front = rpc->front;
 			rpc_free(rpc);

@@ -71,6 +71,7 @@ struct grpc_front {
 	atomic_size_t armed; /* calls given to the core that have not arrived */
 	atomic_size_t live;  /* calls that arrived and are not freed */
 	atomic_size_t streams;
+	atomic_size_t posting; /* threads that are putting a call into `ready` */
 	atomic_ullong calls, failed, shed;
 	struct lock lock;
 	struct grpc_rpc *first; /* guarded by lock: streams, for grpc_rpc_tick_all */
@@ -91,7 +92,7 @@ enum grpc_event_bit {
 struct grpc_tag {
 	struct grpc_rpc *rpc;
 	unsigned event;
-	bool ok; /* written before the event is posted */
+	atomic_bool ok; /* written before the event is posted */
 };
 
 struct grpc_rpc {

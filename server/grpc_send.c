@@ -137,6 +137,7 @@ void grpc_rpc_end(struct grpc_rpc *rpc, const ProtobufCMessage *reply)
 static bool status_is_ours(enum status st)
 {
 	return status_http(st) >= 500 && st != ST_NOT_IMPLEMENTED && st != ST_BUSY &&
+	       st != ST_UNAVAILABLE &&
 	       st != ST_DEADLINE;
 }
 

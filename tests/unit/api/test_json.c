@@ -82,6 +82,7 @@ START_TEST(rest_is_as_the_contract_says)
 	};
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
 		ck_assert_msg(strstr(text, members[i]), "%s is not in %s", members[i], text);
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -105,6 +106,7 @@ START_TEST(connect_is_canonical_proto3)
 	};
 	for (size_t i = 0; i < 2; i++)
 		assert_same(cx, &e.base, decode(cx, JSON_CONNECT, e.base.descriptor, same[i]));
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -125,6 +127,7 @@ START_TEST(only_the_chosen_member_of_a_oneof_is_there)
 	const char *both = "{\"message\":{},\"problem\":{}}";
 	ck_fails(cx, api_json_decode(cx, JSON_REST, r.base.descriptor, both, strlen(both), &m),
 		 ST_INVALID, "only one of");
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -136,6 +139,7 @@ START_TEST(a_log_index_is_null_only_without_its_block)
 	e.block_hash.data = (uint8_t *)(uintptr_t)"\x01";
 	e.block_hash.len = 1;
 	ck_assert_ptr_nonnull(strstr(encode(cx, JSON_REST, &e.base), "\"log_index\":0"));
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -147,6 +151,7 @@ START_TEST(text_that_is_not_utf8_does_not_break_the_answer)
 	ck_assert_str_eq(encode(cx, JSON_REST, &e.base),
 			 "{\"pointer\":\"\",\"code\":\"a\xef\xbf\xbd" "b\xef\xbf\xbd\\\""
 			 "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\\u0001\",\"detail\":\"\"}");
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -253,6 +258,7 @@ START_TEST(all_wrong_members_are_named_at_once_up_to_sixteen)
 	ck_fails(cx, api_json_decode(cx, JSON_REST, SEND, (const char *)b.p, b.n, &m), ST_INVALID,
 		 "16 or more members");
 	ck_assert_uint_eq(cx->err.details_count, CTX_DETAILS_MAX);
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -286,6 +292,7 @@ START_TEST(what_is_not_one_json_object_is_refused)
 	ProtobufCMessage *m;
 	ck_ok(cx, api_json_decode(cx, JSON_REST, SEND, "", 0, &m));
 	ck_assert_ptr_eq(m->descriptor, SEND);
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -331,6 +338,7 @@ START_TEST(depth_and_density_have_an_end)
 	ck_ok(cx, api_json_decode(cx, JSON_REST,
 				  &ferry__v1__batch_send_messages_request__descriptor, full,
 				  strlen(full), &m));
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -368,6 +376,7 @@ START_TEST(times_are_rfc_3339)
 				  "TIME"};
 		assert_wrong(JSON_REST, &ferry__v1__hold__descriptor, &w);
 	}
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -402,6 +411,7 @@ START_TEST(query_parameters_set_members)
 	ck_fails(cx, api_json_set(cx, &s->base, "options", "5"), ST_INVALID, "no such");
 	ck_fails(cx, api_json_set(cx, &s->base, "options.", "5"), ST_INVALID, "no such");
 	ck_fails(cx, api_json_set(cx, &s->base, ".", "5"), ST_INVALID, "no such");
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -434,6 +444,7 @@ START_TEST(protobuf_strings_are_checked_on_the_wire)
 			 ST_INVALID, list[i].words);
 	ck_ok(cx, api_proto_decode(cx, SEND, bytes_of(NULL, 0), &m));
 	ck_assert_ptr_eq(m->descriptor, SEND);
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -454,6 +465,7 @@ START_TEST(a_small_wire_cannot_take_much_memory)
 	ck_ok(cx, api_proto_decode(cx, &ferry__v1__batch_send_messages_request__descriptor,
 				   bytes_of(wire, 2000), &m));
 	ck_assert_uint_eq(((Ferry__V1__BatchSendMessagesRequest *)m)->n_messages, 1000);
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -476,6 +488,7 @@ START_TEST(protobuf_nesting_has_an_end)
 	}
 	enum status st = api_proto_decode(cx, &google__protobuf__list_value__descriptor, wire, &m);
 	ck_assert_int_eq(st, ST_INVALID);
+	unit_ctx_end(cx);
 }
 END_TEST
 
@@ -497,7 +510,7 @@ START_TEST(structs_become_json_and_back)
 	json_decref(o);
 	json_decref(big);
 	json_decref(list);
-	arena_destroy(cx->arena);
+	unit_ctx_end(cx);
 }
 END_TEST
 
