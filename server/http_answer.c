@@ -28,7 +28,7 @@ void http_answer_set(struct http_exchange *ex, int status, const char *content_t
 
 void http_log_failure(struct http *http, const struct ctx *cx, enum status st)
 {
-	if (status_http(st) < 500 || st == ST_NOT_IMPLEMENTED)
+	if (status_http(st) < 500 || st == ST_NOT_IMPLEMENTED || atomic_load(&http->stopping))
 		return;
 	int64_t second = clock_mono_ms() / 1000;
 	if (atomic_exchange_explicit(&http->log_second, second, memory_order_relaxed) != second)
