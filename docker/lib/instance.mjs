@@ -77,15 +77,19 @@ export class Instance {
 	#resumes() {
 		const { settings, say } = this;
 		const can = chainsCanResume(settings) && (settings.databaseUrl !== null || existsSync(path.join(settings.var, 'pg/place')));
-		if (settings.resume && !can) throw new Refusal(`FERRY_RESUME=1: there is nothing to go on from in ${settings.var}; leave it out for a fresh start`);
-		if (can) say(settings.resume ? 'going on with the chains and the database of the last run' :
+		if (settings.resume === '1' && !can) throw new Refusal(`FERRY_RESUME=1: there is nothing to go on from in ${settings.var}; leave it out for a fresh start`);
+		const resume = can && settings.resume !== '0';
+		if (can) say(resume ? 'going on with the chains and the database of the last run' :
 			'starting afresh: the chains and the database of the last run are dropped (FERRY_RESUME=1 goes on with them)');
-		return settings.resume;
+		return resume;
 	}
 
 	async #database(resume) {
 		const { settings, supervisor, say } = this;
-		if (settings.databaseUrl) return settings.databaseUrl;
+		if (settings.databaseUrl) {
+			if (!resume) await this.#needEmpty(settings.databaseUrl);
+			return settings.databaseUrl;
+		}
 		say('starting PostgreSQL');
 		supervisor.launch({
 			name: 'postgres', polite: 'SIGINT', timeoutMs: 30000,
@@ -94,6 +98,15 @@ export class Instance {
 		await supervisor.guard(this.#postgres('wait'));
 		if (!resume) await this.#postgres('reset');
 		return (await this.#postgres('url')).trim();
+	}
+
+	// A database that was given to us is never emptied by us: it may be anything.
+	async #needEmpty(url) {
+		const count = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+		const result = await run('psql', ['-qAtX', '-c', count, url]);
+		if (result.code !== 0) throw new Refusal(`FERRY_DATABASE_URL cannot be reached: ${result.stderr.trim()}`);
+		if (result.stdout.trim() !== '0')
+			throw new Refusal('the database of FERRY_DATABASE_URL is not empty, and its messages would not fit fresh chains; give an empty one or unset it');
 	}
 
 	async #postgres(word) {
@@ -136,8 +149,9 @@ export class Instance {
 			version: 1,
 			http: `http://${host}:${settings.httpPort}`, grpc: `${host}:${settings.grpcPort}`, admin: `http://${host}:${settings.adminPort}`,
 			database_url: databaseUrl, ...keys, wallet: secrets.wallet,
-			chains: chains.map(({ name, eid, chain_id, rpc, contracts }) =>
-				({ name, eid, chain_id, rpc, finality_blocks: devnetChain.finality_blocks, contracts })),
+			chains: chains.map(({ name, eid, chain_id, contracts }, i) => ({
+				name, eid, chain_id, rpc: `http://${host}:${settings.devnetPort + i}`, finality_blocks: devnetChain.finality_blocks, contracts,
+			})),
 		};
 	}
 

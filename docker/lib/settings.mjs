@@ -29,7 +29,6 @@ const NUMBERS = [
 ];
 const SWITCHES = [
 	['FERRY_SUPERVISE', 'supervise', true],
-	['FERRY_RESUME', 'resume', false],
 	['FERRY_FIRST_MESSAGE', 'firstMessage', true],
 ];
 
@@ -50,11 +49,19 @@ function switchOf(environment, [name, , standard]) {
 	return text === '1';
 }
 
+// 1: go on or refuse; auto: go on if there is something to go on with
+function resumeOf(environment) {
+	const text = environment.FERRY_RESUME || '0';
+	if (!['0', '1', 'auto'].includes(text)) throw new Refusal(`FERRY_RESUME=${text}: want 0, 1 or auto`);
+	return text;
+}
+
 /** Everything an instance is made from; plain data, no side effect but the folder of FERRY_VAR. */
 export function readSettings(environment = process.env) {
 	const settings = {};
 	for (const row of NUMBERS) settings[row[1]] = numberOf(environment, row);
 	for (const row of SWITCHES) settings[row[1]] = switchOf(environment, row);
+	settings.resume = resumeOf(environment);
 	const folder = path.resolve(environment.FERRY_VAR || path.join(ROOT, 'var'));
 	if (folder.includes('\n')) throw new Refusal('FERRY_VAR: the path has a line break in it; choose another');
 	mkdirSync(folder, { recursive: true });
