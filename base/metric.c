@@ -135,7 +135,7 @@ void metric_add(enum metric_id id, unsigned a, unsigned b, uint64_t n)
 
 void metric_set(enum metric_id id, unsigned a, unsigned b, int64_t v)
 {
-	assert(metric_rows[id].kind == METRIC_GAUGE);
+	assert(!metric_is_histogram(metric_rows[id].kind));
 	struct metric_cell *cell = metric_cell(id, a, b);
 	if (cell)
 		atomic_store_explicit(&cell->value, v, memory_order_relaxed);

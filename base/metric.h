@@ -42,7 +42,7 @@ void metric_fini(void);
 /* a and b index the values of the metric's two labels; 0 for NONE. An index that is out of range
  * is a bug. */
 void metric_add(enum metric_id id, unsigned a, unsigned b, uint64_t n);    /* COUNTER */
-void metric_set(enum metric_id id, unsigned a, unsigned b, int64_t v);     /* GAUGE */
+void metric_set(enum metric_id id, unsigned a, unsigned b, int64_t v);     /* GAUGE, or a COUNTER counted elsewhere */
 void metric_move(enum metric_id id, unsigned a, unsigned b, int64_t by);   /* GAUGE */
 void metric_observe(enum metric_id id, unsigned a, unsigned b, uint64_t v); /* SECONDS: v in microseconds; ITEMS */
 

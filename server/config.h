@@ -36,6 +36,8 @@ struct config_limits {
 	uint64_t accept_threads;
 	uint64_t read_threads;
 	uint64_t work_threads;
+	uint64_t check_threads;
+	uint64_t chain_threads;
 	uint64_t queue_items;
 	uint64_t streams_max;
 	uint64_t drain_ms;

@@ -66,9 +66,13 @@ static bool config_host_is_loopback(const char *host)
 	struct in6_addr v6;
 	if (inet_pton(AF_INET, host, &v4) == 1)
 		return (ntohl(v4.s_addr) >> 24) == 127;
-	if (inet_pton(AF_INET6, host, &v6) == 1)
-		return IN6_IS_ADDR_LOOPBACK(&v6);
-	return strcmp(host, "localhost") == 0;
+	return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+static bool config_host_is_numeric(const char *host)
+{
+	struct in6_addr any;
+	return inet_pton(AF_INET, host, &any) == 1 || inet_pton(AF_INET6, host, &any) == 1;
 }
 
 static void config_check_listen(struct config_checking *c)
@@ -86,7 +90,10 @@ static void config_check_listen(struct config_checking *c)
 		const char *host;
 		if (config_parse_listen(c->cx, &host, &ports[i], rows[i].listen) != ST_OK)
 			return; /* said already */
-		if (!config_host_is_loopback(host) && !c->file->plaintext_beyond_loopback)
+		if (!config_host_is_numeric(host))
+			problem(c, "%s: %s must be a numeric address, as 127.0.0.1:8080", rows[i].option,
+				rows[i].listen);
+		else if (!config_host_is_loopback(host) && !c->file->plaintext_beyond_loopback)
 			problem(c,
 				"%s: %s is not a loopback address and the listener speaks no TLS: "
 				"listen on "

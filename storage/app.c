@@ -48,6 +48,21 @@ enum status app_find(struct ctx *cx, struct db *db, int64_t *app_id, const char 
 	return ST_OK;
 }
 
+enum status app_list(struct ctx *cx, struct db *db, struct app **apps, size_t *n)
+{
+	struct rows rows;
+	TRY(db_exec0(cx, db, SQL_APP_LIST, &rows));
+	*n = (size_t)rows.count;
+	*apps = arena_array(cx->arena, *n, sizeof **apps);
+	for (int i = 0; i < rows.count; i++)
+		(*apps)[i] = (struct app){
+			.app_id = row_i64(&rows, i, "app_id"),
+			.name = row_text(&rows, i, "name"),
+			.created_us = row_time_us(&rows, i, "created_at"),
+		};
+	return ST_OK;
+}
+
 enum status app_key_add(struct ctx *cx, struct db *db, char token[APP_TOKEN_BYTES],
 			int64_t app_id, bool is_secret)
 {

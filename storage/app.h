@@ -16,6 +16,14 @@ MUST_USE enum status app_create(struct ctx *cx, struct db *db, int64_t *app_id, 
 /* ST_NOT_FOUND when there is none of this name. */
 MUST_USE enum status app_find(struct ctx *cx, struct db *db, int64_t *app_id, const char *name);
 
+struct app {
+	int64_t app_id;
+	const char *name;
+	int64_t created_us;
+};
+/* All tenants, the oldest first, in the arena; at most 10,000. */
+MUST_USE enum status app_list(struct ctx *cx, struct db *db, struct app **apps, size_t *n);
+
 struct app_key {
 	int64_t app_id;
 	char key_id[APP_KEY_ID_BYTES];
