@@ -8,7 +8,8 @@
  * one thread at a time without a lock, whatever thread that is.
  *
  *	poller threads   completion queue -> arrived, closed, sent, read
- *	ready thread     queue of calls that others posted to: api done, stream woken, tick
+ *	the api's        done, of calls that are no streams
+ *	ready thread     queue of calls that others posted to: stream opened, woken; tick
  */
 #ifndef FERRY_SERVER_GRPC_RPC_H
 #define FERRY_SERVER_GRPC_RPC_H
