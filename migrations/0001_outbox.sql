@@ -323,6 +323,7 @@ CREATE TABLE attestation (
 	retracted_at timestamptz,
 	PRIMARY KEY (dst_eid, src_eid, sender, receiver, nonce, payload_hash)
 );
+CREATE INDEX attestation_source ON attestation (src_eid, src_block);
 CREATE UNIQUE INDEX attestation_one ON attestation (dst_eid, src_eid, sender, receiver, nonce) WHERE retracted_at IS NULL;
 
 -- A message with its outbox row, as the relay loads it.

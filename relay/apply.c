@@ -170,6 +170,14 @@ static void apply_sent(struct apply *a, const struct fact *f)
 {
 	struct outbox_item *known = apply_find(a->by_guid, &f->guid);
 	if (known) {
+		if (known->is_open && known->reason == FERRY__V1__REASON__REASON_SOURCE_REORGED) {
+			known->reason = 0;
+			known->evidence = NULL;
+			known->due_us = 0;
+			known->src = fact_place(f);
+			event_at(a, outbox_note(known, "SENT_AGAIN"), f);
+			return;
+		}
 		/* Seen before; after a reorganisation it may have come again in another block. */
 		if (known->src.block != f->block && !known->src_final) {
 			known->src = fact_place(f);
@@ -289,6 +297,13 @@ static void apply_committed(struct apply *a, const struct fact *f)
 	struct outbox_place place = fact_place(f);
 	it->verify_have = it->verify_required;
 	outbox_move_along(it, STATE_COMMITTED, a->chain->config.eid, &place, NULL);
+	if (strcmp(it->value, "0") != 0) {
+		it->reason = FERRY__V1__REASON__REASON_VALUE_NOT_PAID;
+		it->due_us = OUTBOX_NEVER;
+	} else if (it->execution != FERRY__V1__EXECUTION__EXECUTION_AUTOMATIC && !it->act) {
+		it->reason = FERRY__V1__REASON__REASON_WAITING_FOR_EXECUTOR;
+		it->due_us = OUTBOX_NEVER; /* until it is asked for */
+	}
 }
 
 /* The packet left the path: executed, or given up by its owner. */

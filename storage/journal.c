@@ -73,11 +73,11 @@ enum status journal_broadcast(struct ctx *cx, struct db *db, int64_t eid, const 
 }
 
 enum status journal_unmined(struct ctx *cx, struct db *db, struct journal_open **out, size_t *n,
-			    int64_t eid, const struct addr *signer, size_t max)
+			    int64_t eid, const struct addr *signer, size_t max, int64_t older_ms)
 {
 	struct rows r;
 	TRY(db_exec(cx, db, SQL_JOURNAL_UNMINED, &r, p_i64(eid), p_blob(signer->b, 20),
-		    p_i64((int64_t)max)));
+		    p_i64((int64_t)max), p_i64(older_ms)));
 	*n = (size_t)r.count;
 	*out = arena_array(cx->arena, *n, sizeof **out);
 	for (int i = 0; i < r.count; i++) {
@@ -95,6 +95,8 @@ enum status journal_unmined(struct ctx *cx, struct db *db, struct journal_open *
 		row_hash(&r, i, "hash", &o->hash);
 		o->max_fee = row_text(&r, i, "max_fee");
 		o->tip = row_text(&r, i, "tip");
+		o->items_app = row_i64_array(cx, &r, i, "items_app", &o->items_n);
+		o->items_id = row_uuid_array(cx, &r, i, "items_id", &o->items_n);
 	}
 	return ST_OK;
 }

@@ -59,7 +59,6 @@ MUST_USE enum status journal_broadcast(struct ctx *cx, struct db *db, int64_t ei
 /* A nonce whose transaction is not final, with its newest raw form. */
 struct journal_open {
 	int64_t nonce;
-	bool is_mined;
 	bool was_broadcast;
 	int64_t broadcast_age_ms; /* since its newest transaction was signed */
 	int64_t attempt;          /* of the newest: 0, 1, … */
@@ -71,10 +70,15 @@ struct journal_open {
 	struct bytes raw;
 	struct hash hash;
 	const char *max_fee, *tip;
+	size_t items_n;
+	int64_t *items_app;
+	struct uuid *items_id;
 };
-/* Nonces that are not mined yet, in order. */
+/* Nonces that no block has yet and that need attention, in order: never broadcast, or signed more than
+ * `older_ms` ago. */
 MUST_USE enum status journal_unmined(struct ctx *cx, struct db *db, struct journal_open **out, size_t *n,
-				     int64_t eid, const struct addr *signer, size_t max);
+				     int64_t eid, const struct addr *signer, size_t max,
+				     int64_t older_ms);
 MUST_USE enum status journal_unmined_count(struct ctx *cx, struct db *db, size_t *n, int64_t eid,
 					   const struct addr *signer);
 

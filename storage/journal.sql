@@ -35,14 +35,15 @@ UPDATE journal SET state = 'BROADCAST', broadcast_at = coalesce(broadcast_at, no
 WHERE eid = $1 AND signer = $2 AND nonce = ANY ($3::bigint[]) AND state = 'SIGNED';
 
 -- name: journal_unmined
--- $1 eid, $2 signer, $3 at most
-SELECT j.nonce, j.state = 'BROADCAST' AS was_broadcast, j.purpose, j.to_address, j.calldata, j.value::text AS value, j.gas_limit,
+-- Those that were never broadcast, or are older than a while. $1 eid, $2 signer, $3 at most, $4 ms
+SELECT j.nonce, j.state = 'BROADCAST' AS was_broadcast, j.purpose, j.to_address, j.calldata, j.value::text AS value, j.gas_limit, j.items_app, j.items_id,
 	t.attempt, t.raw, t.hash, t.max_fee::text AS max_fee, t.tip::text AS tip,
 	(extract(epoch FROM now() - t.signed_at) * 1000)::bigint AS age_ms
 FROM journal j
 CROSS JOIN LATERAL (SELECT * FROM journal_tx x WHERE x.eid = j.eid AND x.signer = j.signer AND x.nonce = j.nonce
 	ORDER BY attempt DESC LIMIT 1) t
 WHERE j.eid = $1 AND j.signer = $2 AND j.state IN ('RESERVED', 'SIGNED', 'BROADCAST')
+  AND (j.state <> 'BROADCAST' OR t.signed_at < now() - make_interval(secs => $4::bigint / 1000.0))
 ORDER BY j.nonce LIMIT $3;
 
 -- name: journal_unmined_count

@@ -96,7 +96,7 @@ WITH made AS (
 	INSERT INTO message (app_id, id, state, kind, submission, execution, src_eid, dst_eid, receiver, payload, gas_limit, value, ordering_key,
 		author, author_nonce, messenger, request_id, idempotency_method, idempotency_key, fingerprint, request,
 		guid, nonce, packet, src_tx, src_block, src_block_hash, src_log_index, verify_required)
-	VALUES (0, $1, 'SENT', 5, 1, 2, $2, $3, $4, $5, $6, $7::text::numeric, $8, $9, 0, $10, $11, 0, encode($12, 'hex'), $11, '',
+	VALUES (0, $1, 'SENT', 5, 1, 1, $2, $3, $4, $5, $6, $7::text::numeric, $8, $9, 0, $10, $11, 0, encode($12, 'hex'), $11, '',
 		$12, $13, $14, $15, $16, $17, $18, $19)
 	ON CONFLICT DO NOTHING RETURNING app_id, id),
 logged AS (

@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "relay/submit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/metric.h"
+#include "chain/calls.h"
+#include "chain/eip712.h"
+#include "chain/revert.h"
+#include "ferry/v1/types.pb-c.h"
+
+enum {
+	/* Contract constants ITEM_GAS, ITEM_GAS_PER_BYTE and ITEM_GAS_SKIP of Messenger: what must be left before an item. */
+	ITEM_GAS = 420000,
+	ITEM_GAS_PER_BYTE = 40,
+	ITEM_GAS_SKIP = 5000,
+	ITEM_GAS_EXPECTED = 140000, /* what an item uses on a path in use, with room */
+	SUBMIT_ITEMS_MAX = 100,
+	FEE_KEPT_MS = 3000,
+	POSTPONE_MS = 5000,
+	DEADLINE_MARGIN_S = 30, /* nearer to its deadline an item is not sent any more */
+};
+
+/* Fees ---------------------------------------------------------------------------------------------- */
+
+static struct submit_fee *fee_find(struct submit *s, const struct outbox_item *it)
+{
+	int64_t now = clock_mono_ms();
+	for (size_t i = 0; i < SUBMIT_FEES_KEPT; i++) {
+		struct submit_fee *f = &s->fees[i];
+		if (f->until_ms > now && f->dst_eid == it->dst_eid &&
+		    f->payload_bytes == it->payload.n && f->gas_limit == it->gas_limit)
+			return f;
+	}
+	return NULL;
+}
+
+static struct calls_item item_call(const struct outbox_item *it)
+{
+	struct calls_item c = {
+		.dst_eid = (uint32_t)it->dst_eid,
+		.receiver = it->receiver,
+		.payload = it->payload,
+		.gas_limit = u256_of_u64((uint64_t)it->gas_limit),
+		.ordering_key = it->ordering_key,
+	};
+	/* The database's decimals: they were checked when the message was accepted. */
+	enum status st = u256_parse(&c.value, it->value, strlen(it->value));
+	if (st == ST_OK)
+		st = u256_parse(&c.nonce, it->author_nonce, strlen(it->author_nonce));
+	if (st == ST_OK && it->deadline && it->is_signed)
+		st = u256_parse(&c.deadline, it->deadline, strlen(it->deadline));
+	(void)st;
+	if (it->is_signed) {
+		c.author = it->author;
+		c.signature = it->signature;
+	} else {
+		c.app_id = it->chain_app_id;
+		c.request_id = it->request_id;
+	}
+	return c;
+}
+
+static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item *it,
+		     const struct rpc_call *call)
+{
+	struct submit_fee *f = &s->fees[s->fees_next++ % SUBMIT_FEES_KEPT];
+	*f = (struct submit_fee){
+		.dst_eid = it->dst_eid,
+		.payload_bytes = it->payload.n,
+		.gas_limit = it->gas_limit,
+		.until_ms = clock_mono_ms() + FEE_KEPT_MS,
+	};
+	f->refused = call->outcome != RPC_CALL_RETURNED || call->out.n != 32;
+	if (!f->refused)
+		f->wei = u256_of_be(call->out.p, 32);
+	else
+		snprintf(f->why, sizeof f->why, "the Messenger gives no fee: %s",
+			 call->outcome == RPC_CALL_REVERTED ? revert_describe(cx->arena, call->out) :
+							      call->message);
+}
+
+/* Asks for the fees that are not known, all in one batch. */
+static enum status submit_fees(struct ctx *cx, struct submit *s, struct outbox_item *items, size_t n)
+{
+	struct rpc_call *calls = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *calls);
+	struct outbox_item **asked = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *asked);
+	size_t asked_n = 0;
+	for (size_t i = 0; i < n && asked_n < SUBMIT_FEES_KEPT / 2; i++) {
+		bool known = fee_find(s, &items[i]) != NULL;
+		for (size_t k = 0; !known && k < asked_n; k++)
+			known = asked[k]->dst_eid == items[i].dst_eid &&
+				asked[k]->payload.n == items[i].payload.n &&
+				asked[k]->gas_limit == items[i].gas_limit;
+		if (known)
+			continue;
+		struct buf b;
+		struct calls_item call = item_call(&items[i]);
+		buf_init(&b, cx->arena, TX_CLOSE_BYTES);
+		calls_quote(&b, &call);
+		calls[asked_n] = (struct rpc_call){
+			.to = s->lane.chain->config.messenger,
+			.data = buf_bytes(&b),
+			.from = *signer_account(s->lane.signer),
+		};
+		asked[asked_n++] = &items[i];
+	}
+	if (asked_n == 0)
+		return ST_OK;
+	TRY(rpc_call_many(cx, s->lane.rpc, calls, asked_n, &rpc_latest));
+	for (size_t i = 0; i < asked_n; i++)
+		fee_keep(cx, s, asked[i], &calls[i]);
+	return ST_OK;
+}
+
+/* Messages that must wait ---------------------------------------------------------------------------- */
+
+struct waiting {
+	struct outbox_item *item;
+	const char *why;
+	int reason;
+	bool expired;
+};
+
+static bool is_overspent(const struct outbox_item *it, const int64_t *apps, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (apps[i] == it->app_id)
+			return true;
+	return false;
+}
+
+static int64_t seconds_left(const struct outbox_item *it, int64_t chain_time_s)
+{
+	struct u256 deadline;
+	if (!it->deadline || chain_time_s == 0 ||
+	    u256_parse(&deadline, it->deadline, strlen(it->deadline)) != ST_OK)
+		return INT64_MAX;
+	uint64_t at = u256_to_u64_clamped(deadline);
+	return at > INT64_MAX ? INT64_MAX : (int64_t)at - chain_time_s;
+}
+
+/* Why an item cannot go now; false when it can. */
+static bool must_wait(struct submit *s, struct outbox_item *it, const int64_t *overspent,
+		      size_t overspent_n, struct waiting *w)
+{
+	int64_t left = seconds_left(it, atomic_load(&s->lane.chain->block_time_s));
+	const struct submit_fee *fee = fee_find(s, it);
+	*w = (struct waiting){.item = it};
+	if (left < DEADLINE_MARGIN_S) {
+		w->expired = left < 0;
+		w->why = "its deadline is too near to be met";
+	} else if (is_overspent(it, overspent, overspent_n)) {
+		w->reason = FERRY__V1__REASON__REASON_DAILY_LIMIT_REACHED;
+		w->why = "the app has spent what it may spend today (daily_wei_per_app)";
+	} else if (fee && fee->refused) {
+		w->why = fee->why;
+	}
+	return w->why != NULL;
+}
+
+static enum status postpone(struct ctx *cx, struct submit *s, const struct waiting *waiting, size_t n)
+{
+	int64_t *apps = arena_array(cx->arena, n, sizeof *apps);
+	struct uuid *ids = arena_array(cx->arena, n, sizeof *ids);
+	for (size_t i = 0; i < n; i++) {
+		apps[i] = waiting[i].item->app_id;
+		ids[i] = waiting[i].item->id;
+	}
+	struct outbox_item *items;
+	size_t items_n;
+	TRY(tx_begin(cx, s->lane.db));
+	TRY(lease_fence(cx, s->lane.db, &s->lane.lease));
+	TRY(outbox_by_id(cx, s->lane.db, &items, &items_n, apps, ids, n));
+	struct outbox_item **changed = arena_array(cx->arena, items_n ? items_n : 1, sizeof *changed);
+	for (size_t i = 0; i < items_n; i++) {
+		struct outbox_item *it = changed[i] = &items[i];
+		for (size_t k = 0; k < n; k++) {
+			const struct waiting *w = &waiting[k];
+			if (w->item->app_id != it->app_id || memcmp(w->item->id.b, it->id.b, 16) != 0 ||
+			    it->state != STATE_ACCEPTED)
+				continue;
+			it->reason = w->reason;
+			it->evidence = w->why;
+			it->due_us = clock_wall_us() + POSTPONE_MS * 1000;
+			if (w->expired)
+				outbox_move(it, STATE_EXPIRED)->reason = "its deadline passed before it was sent";
+			outbox_touch(it);
+		}
+	}
+	TRY(outbox_save(cx, s->lane.db, changed, items_n));
+	return tx_commit(cx, s->lane.db);
+}
+
+/* Transactions --------------------------------------------------------------------------------------- */
+
+/* A contract wallet may answer yes now and no later: its items never share a transaction. An author whose
+ * signature recovers to himself is no wallet, or need not be asked as one. */
+static bool author_is_wallet(const struct submit *s, const struct outbox_item *it)
+{
+	if (!it->is_signed)
+		return false;
+	if (it->signature.n != SECP_SIGNATURE_BYTES)
+		return true;
+	struct addr signer;
+	struct hash domain = eip712_domain(s->lane.chain->config.chain_id, &s->lane.chain->config.messenger);
+	struct hash digest = eip712_digest(&domain, &it->request_id);
+	return secp_recover(&signer, &digest, it->signature.p) != ST_OK || !addr_equal(&signer, &it->author);
+}
+
+struct batch {
+	struct calls_item calls[SUBMIT_ITEMS_MAX];
+	struct outbox_item *items[SUBMIT_ITEMS_MAX];
+	size_t n;
+	size_t bytes;
+	uint64_t gas;
+	struct u256 value;
+	bool alone;
+};
+
+static bool batch_has_room(const struct batch *b, const struct calls_item *call, bool alone)
+{
+	if (b->n == 0)
+		return true;
+	return !b->alone && !alone && b->n < SUBMIT_ITEMS_MAX &&
+	       b->bytes + calls_item_bytes(call) <= TX_CLOSE_BYTES &&
+	       b->gas + ITEM_GAS_EXPECTED + (uint64_t)call->payload.n * ITEM_GAS_PER_BYTE <= LANE_TX_GAS_MAX;
+}
+
+static void batch_add(struct batch *b, const struct calls_item *call, struct outbox_item *it, bool alone)
+{
+	if (b->n == 0) {
+		b->bytes = CALLS_ARRAY_BYTES;
+		b->gas = 60000 + ITEM_GAS + ITEM_GAS_SKIP * SUBMIT_ITEMS_MAX;
+		memset(&b->value, 0, sizeof b->value);
+	}
+	b->calls[b->n] = *call;
+	b->items[b->n++] = it;
+	b->bytes += calls_item_bytes(call);
+	b->gas += ITEM_GAS_EXPECTED + (uint64_t)call->payload.n * ITEM_GAS_PER_BYTE;
+	b->alone = alone;
+	bool fits = u256_add(&b->value, b->value, call->fee);
+	(void)fits; /* a hundred fees below 2^128 */
+}
+
+static void batch_close(struct ctx *cx, struct submit *s, struct batch *b, struct lane_tx *t)
+{
+	struct buf data;
+	buf_init(&data, cx->arena, TX_RAW_BYTES_MAX);
+	calls_send_many(&data, b->calls, b->n);
+	*t = (struct lane_tx){
+		.purpose = "SUBMIT",
+		.to = s->lane.chain->config.messenger,
+		.calldata = buf_bytes(&data),
+		.value = b->value,
+		.gas = b->gas < LANE_TX_GAS_MAX ? b->gas : LANE_TX_GAS_MAX,
+		.items = arena_copy(cx->arena, b->items, b->n * sizeof b->items[0]),
+		.items_n = b->n,
+	};
+	b->n = 0;
+	b->alone = false;
+}
+
+static void submit_mark(struct outbox_item *it, const struct lane_tx *t, const struct outbox_place *place,
+			void *arg)
+{
+	struct submit *s = arg;
+	(void)t;
+	struct outbox_event *e = outbox_move(it, STATE_SUBMITTED);
+	e->chain_eid = s->lane.chain->config.eid;
+	e->place = *place;
+	if (!it->is_signed)
+		it->submitter = *signer_account(s->lane.signer);
+}
+
+/* What the apps' messages will cost, in the transaction's own bookkeeping. */
+static enum status submit_spend(struct ctx *cx, struct submit *s, const struct lane_tx *txs, size_t n)
+{
+	size_t total = 0, count = 0;
+	for (size_t i = 0; i < n; i++)
+		total += txs[i].items_n;
+	int64_t *apps = arena_array(cx->arena, total, sizeof *apps);
+	const char **wei = arena_array(cx->arena, total, sizeof *wei);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < txs[i].items_n; k++) {
+			const struct submit_fee *fee = fee_find(s, txs[i].items[k]);
+			char text[U256_DECIMAL_BYTES];
+			u256_format(text, fee ? fee->wei : u256_of_u64(0));
+			apps[count] = txs[i].items[k]->app_id;
+			wei[count++] = arena_strdup(cx->arena, text);
+		}
+	return journal_spend(cx, s->lane.db, apps, wei, count);
+}
+
+/* Builds transactions of the items that can go; the others are postponed. */
+static enum status submit_build(struct ctx *cx, struct submit *s, struct outbox_item *items, size_t n,
+				struct lane_tx *txs, size_t *txs_n)
+{
+	int64_t *overspent;
+	size_t overspent_n, waiting_n = 0;
+	struct waiting *waiting = arena_array(cx->arena, n, sizeof *waiting);
+	struct batch *b = arena_alloc(cx->arena, sizeof *b);
+	TRY(journal_overspent(cx, s->lane.db, &overspent, &overspent_n, s->lane.world->config.daily_wei_per_app));
+	*txs_n = 0;
+	for (size_t i = 0; i < n && *txs_n < LANE_TXS_MAX - 1; i++) {
+		struct outbox_item *it = &items[i];
+		if (must_wait(s, it, overspent, overspent_n, &waiting[waiting_n])) {
+			waiting_n++;
+			continue;
+		}
+		const struct submit_fee *fee = fee_find(s, it);
+		if (!fee)
+			continue; /* asked for in the next round */
+		struct calls_item call = item_call(it);
+		call.fee = fee->wei;
+		bool alone = author_is_wallet(s, it);
+		if (!batch_has_room(b, &call, alone))
+			batch_close(cx, s, b, &txs[(*txs_n)++]);
+		batch_add(b, &call, it, alone);
+	}
+	if (b->n)
+		batch_close(cx, s, b, &txs[(*txs_n)++]);
+	return waiting_n ? postpone(cx, s, waiting, waiting_n) : ST_OK;
+}
+
+static enum status submit_round(struct ctx *cx, void *self, int *wait_ms)
+{
+	struct submit *s = self;
+	struct outbox_item *items;
+	size_t n, txs_n;
+	TRY(lane_ready(cx, &s->lane));
+	if (!lane_is_open(&s->lane))
+		return ST_OK;
+	size_t max = s->lane.world->config.claim_items;
+	TRY(outbox_due(cx, s->lane.db, &items, &n, s->lane.chain->config.eid, STAGE_SUBMIT, max));
+	if (n == 0)
+		return ST_OK;
+	struct lane_tx *txs = arena_array(cx->arena, LANE_TXS_MAX, sizeof *txs);
+	TRY(submit_fees(cx, s, items, n));
+	TRY(submit_build(cx, s, items, n, txs, &txs_n));
+	if (txs_n) {
+		TRY(lane_claim(cx, &s->lane, txs, txs_n, submit_mark, s));
+		TRY(submit_spend(cx, s, txs, txs_n));
+		waker_wake(s->lane.world->notify_waker);
+	}
+	*wait_ms = 0;
+	return ST_OK;
+}
+
+void submit_run(void *arg)
+{
+	struct submit *s = arg;
+	const struct world_loop loop = {
+		.world = s->lane.world,
+		.name = s->lane.lease.name,
+		.waker = s->lane.waker,
+		.round = submit_round,
+		.self = s,
+	};
+	world_run(&loop);
+	lane_fini(&s->lane);
+}

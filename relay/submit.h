@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The source side: takes accepted messages, many into one Messenger.sendMany.
+ */
+#ifndef FERRY_RELAY_SUBMIT_H
+#define FERRY_RELAY_SUBMIT_H
+
+#include "relay/lane.h"
+
+enum { SUBMIT_FEES_KEPT = 64 };
+
+/* What the endpoint asks for a message of this size and gas, for a few seconds. */
+struct submit_fee {
+	int64_t dst_eid;
+	size_t payload_bytes;
+	int64_t gas_limit;
+	struct u256 wei;
+	bool refused;        /* the quote reverted: */
+	char why[160];
+	int64_t until_ms;    /* clock_mono_ms; 0: an empty slot */
+};
+
+struct submit {
+	struct lane lane;
+	struct submit_fee fees[SUBMIT_FEES_KEPT];
+	size_t fees_next;
+};
+
+/* Thread: its own, until world.stopping. */
+void submit_run(void *submit);
+
+#endif
