@@ -11,7 +11,6 @@
 enum {
 	JSONRPC_CONNECT_TIMEOUT_MS = 2000,
 	JSONRPC_TIMEOUT_MS = 10000,
-	JSONRPC_ANSWER_BYTES_MAX = 64 * 1024 * 1024,
 	JSONRPC_BATCH_ITEMS_MAX = 100,
 	JSONRPC_BATCH_BYTES_MAX = 1024 * 1024,
 	JSONRPC_ENVELOPE_BYTES = 64, /* of a request, beside method and params */
@@ -51,6 +50,7 @@ struct jsonrpc *jsonrpc_create(const struct jsonrpc_config *config)
 {
 	assert(config->urls_count > 0);
 	assert(config->urls_count <= JSONRPC_NODES_MAX);
+	assert(config->answer_bytes_max <= JSONRPC_ANSWER_BYTES_MAX);
 	struct jsonrpc *j = calloc(1, sizeof *j);
 	if (!j)
 		abort();

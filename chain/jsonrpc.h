@@ -14,7 +14,11 @@
 
 struct jsonrpc;
 
-enum { JSONRPC_NODES_MAX = 8, JSONRPC_MESSAGE_BYTES = 256 };
+enum {
+	JSONRPC_NODES_MAX = 8,
+	JSONRPC_MESSAGE_BYTES = 256,
+	JSONRPC_ANSWER_BYTES_MAX = 64 * 1024 * 1024,
+};
 
 struct jsonrpc_config {
 	const char *name; /* of the chain, for sentences */
@@ -22,7 +26,7 @@ struct jsonrpc_config {
 	size_t urls_count;        /* 1..JSONRPC_NODES_MAX */
 	int connect_timeout_ms;   /* 0: 2000 */
 	int timeout_ms;           /* of one POST; 0: 10000 */
-	size_t answer_bytes_max;  /* of one POST's answer; 0: 64 MiB */
+	size_t answer_bytes_max;  /* of one POST's answer; 0: JSONRPC_ANSWER_BYTES_MAX, the most */
 	size_t batch_items_max;   /* requests in one POST; 0: 100 */
 	size_t batch_bytes_max;   /* of one POST; 0: 1 MiB. A single larger request goes alone */
 };

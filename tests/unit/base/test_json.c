@@ -206,8 +206,80 @@ START_TEST(members_and_texts_name_what_is_wrong)
 }
 END_TEST
 
+/* The verdict and the value must be jansson's, whichever reader was at work. */
+static void json_compare(const char *text, size_t n)
+{
+	json_t *ours = NULL;
+	json_t *theirs = json_loadb(text, n, JSON_REJECT_DUPLICATES, NULL);
+	enum status st = json_parse(&cx, &ours, bytes_of(text, n), 100000, 2000);
+	ck_assert_msg((st == ST_OK) == (theirs != NULL), "%.*s", (int)n, text);
+	if (theirs)
+		ck_assert_msg(json_equal(ours, theirs), "%.*s", (int)n, text);
+	json_decref(theirs);
+}
+
+START_TEST(the_quick_reader_is_never_more_generous_than_jansson)
+{
+	static const char *const texts[] = {
+		"[0,1,-1,-0,12345678901234567,123456789012345678,1234567890123456789,"
+		"9223372036854775807,-9223372036854775808]",
+		"[9223372036854775808]", "[00]", "[01]", "[1.0]", "[1e2]", "[1E+2]", "[1.]", "[.1]",
+		"[+1]", "[0x1]", "[1 2]", "[1,,2]", "[,1]", "[1,]", "[tru]", "[true", "[truex]",
+		"[nullnull]", "[null]x", " [ true , false , null ] ", "\t{\r\n}\n", "\f[]", "[]\v",
+		"{\"a\":1,\"b\":{\"a\":[]}}", "{\"a\":1,\"a\":1}", "{\"a\"}", "{\"a\":}", "{a:1}",
+		"{\"a\":1,}", "{,}", "{\"\":1}", "{\"\":1,\"\":2}", "[\"\"]", "[\"a\\n\\u00fc\"]",
+		"[\"\\ud800\"]", "[\"\\u0000\"]", "{\"\\u0000\":1}", "[\"\x01\"]", "[\"\x1f\"]",
+		"[\"\x7f\"]", "[\"\xc3\xbc\"]", "[\"\xc3\"]", "[\"\xff\"]", "[\"1234567\x1f\"]",
+		"[\"12345678\x1f\"]", "[\"1234567\\\\\"]", "[\"\\\\\",\"\\\"\"]", "[\"'\"]", "['a']",
+		"[[[[[[[]]]]]]", "[[]]]", "{]", "[}", "[\"a", "{\"a", "{\"a\":\"", "true", "1", "\"a\"",
+		"null", "//", "[/*x*/]", "[NaN]", "[-]", "[1-]", "{\"a\":1 \"b\":2}", "[\xef\xbb\xbf]",
+	};
+	json_begin();
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		json_compare(texts[i], strlen(texts[i]));
+	json_compare("[1]\0", 4);
+	json_compare("[1\0]", 4);
+	json_end();
+}
+END_TEST
+
+START_TEST(changed_texts_are_read_as_jansson_reads_them)
+{
+	static const char seed[] = "{\"jsonrpc\":\"2.0\",\"id\":17,\"result\":[{\"hash\":\"0x00ff\","
+				   "\"n\":null,\"removed\":false,\"logs\":[{},[],0,\"a b\\tc\"]}]}";
+	static const char bytes_[] = "\"\\[]{},:0x1e.-+ tfn\n\x01\x7f\x80\xc3\xbc\xff";
+	uint64_t state = 88172645463325252u; /* xorshift: the same texts every time */
+	json_begin();
+	for (int i = 0; i < 40000; i++) {
+		char text[sizeof seed];
+		memcpy(text, seed, sizeof seed);
+		size_t n = sizeof seed - 1;
+		for (int k = 0; k <= i % 3; k++) {
+			state ^= state << 13;
+			state ^= state >> 7;
+			state ^= state << 17;
+			size_t at = (state >> 8) % n;
+			if (state % 5 == 0 && n > 1)
+				memmove(text + at, text + at + 1, --n - at);
+			else
+				text[at] = bytes_[(state >> 32) % (sizeof bytes_ - 1)];
+		}
+		/* From the heap, exactly so long, so that a read past the end is seen. */
+		char *exact = malloc(n);
+		memcpy(exact, text, n);
+		json_compare(exact, n);
+		free(exact);
+		if (i % 1000 == 0)
+			arena_reset(arena);
+	}
+	json_end();
+}
+END_TEST
+
 UNIT_SUITE("base/json", texts_that_are_not_one_json_text_are_refused,
 	   the_sentence_does_not_quote_the_stranger, depth_counts_brackets_outside_strings_only,
 	   size_is_limited, quantities_are_read_strictly,
 	   quantities_of_256_bits_fill_the_word_from_the_right, data_is_whole_bytes_and_limited,
-	   members_and_texts_name_what_is_wrong)
+	   members_and_texts_name_what_is_wrong,
+	   the_quick_reader_is_never_more_generous_than_jansson,
+	   changed_texts_are_read_as_jansson_reads_them)
