@@ -31,6 +31,7 @@ export class Instance {
 		const resume = this.#resumes();
 		mkdirSync(settings.logs, { recursive: true });
 		const secrets = prepareSecrets(settings.secrets, DEV_CHAINS.map((chain) => chain.name));
+		if (settings.databaseUrl && !resume) await this.#needEmpty(settings.databaseUrl);
 		if (!resume) chainsForget(settings);
 
 		const [databaseUrl, chains] = await Promise.all([this.#database(resume), this.#chains(secrets)]);
@@ -86,10 +87,7 @@ export class Instance {
 
 	async #database(resume) {
 		const { settings, supervisor, say } = this;
-		if (settings.databaseUrl) {
-			if (!resume) await this.#needEmpty(settings.databaseUrl);
-			return settings.databaseUrl;
-		}
+		if (settings.databaseUrl) return settings.databaseUrl;
 		say('starting PostgreSQL');
 		supervisor.launch({
 			name: 'postgres', polite: 'SIGINT', timeoutMs: 30000,
