@@ -70,6 +70,8 @@ $(BUILD)/tests/unit/server/%: $(BUILD)/tests/unit/server/%.o $(SERVER_PART_OBJ) 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB_OBJ)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+$(BUILD)/tests/fuzz/fuzz_config: $(addprefix $(BUILD)/server/,config.o config_check.o yamldoc.o)
+
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 

@@ -104,6 +104,14 @@ static enum status yamldoc_read_list(struct yamldoc_reading *r, struct yamldoc_n
 	}
 }
 
+static bool yamldoc_is_printable(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f)
+			return false;
+	return true;
+}
+
 static enum status yamldoc_read_key(struct yamldoc_reading *r, const struct yamldoc_node *map,
 				    const char **key)
 {
@@ -112,8 +120,8 @@ static enum status yamldoc_read_key(struct yamldoc_reading *r, const struct yaml
 	TRY(yamldoc_check_plain(r, r->event.data.scalar.anchor, r->event.data.scalar.tag));
 	TRY(yamldoc_read_text(r, key));
 	size_t n = strlen(*key);
-	if (n == 0 || n > YAMLDOC_KEY_BYTES_MAX)
-		return yamldoc_refuse(r, "the name of an option has 1 to %d characters",
+	if (n == 0 || n > YAMLDOC_KEY_BYTES_MAX || !yamldoc_is_printable(*key))
+		return yamldoc_refuse(r, "the name of an option has 1 to %d printable characters",
 				      YAMLDOC_KEY_BYTES_MAX);
 	const struct yamldoc_node *before = yamldoc_member(map, *key);
 	if (before)
