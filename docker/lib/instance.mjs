@@ -2,16 +2,19 @@
 // One development instance: brings everything up in order, keeps dev.json true, takes everything down.
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { chainsCanResume, chainsDeploy, chainsForget, chainsStart, DEV_CHAINS } from './chains.mjs';
 import { createApp, devnetChain, migrate, roleChild, waitReady, writeConfigs } from './ferryd.mjs';
 import { sayHello } from './hello.mjs';
 import { prepareSecrets } from './keystore.mjs';
-import { isAlive, identify, readJson, run, stopRunning, writeAtomically } from './process.mjs';
+import { rotateLogs, tail } from './logs.mjs';
+import { readJson, run, stopRunning, writeAtomically } from './process.mjs';
 import { checkPorts, LOOPBACK, needFerryd, portsOf, Refusal, ROOT } from './settings.mjs';
 import { stopLeftovers, Supervisor } from './supervisor.mjs';
 
 const POSTGRES = path.join(ROOT, 'docker/postgres.sh');
 const STOP_ORDER = [['relay', 'serve'], [...DEV_CHAINS.map((chain) => chain.name), 'postgres']];
+const RELAY_MS = 60000;
 const ROLES = ['serve', 'relay'];
 
 export class Instance {
@@ -30,6 +33,7 @@ export class Instance {
 		await checkPorts(portsOf(settings, DEV_CHAINS).slice(roles.length ? 0 : 3), settings.bind);
 		const resume = this.#resumes();
 		mkdirSync(settings.logs, { recursive: true });
+		rotateLogs(settings.logs, 'supervisor');
 		const secrets = prepareSecrets(settings.secrets, DEV_CHAINS.map((chain) => chain.name));
 		if (settings.databaseUrl && !resume) await this.#needEmpty(settings.databaseUrl);
 		if (!resume) chainsForget(settings);
@@ -44,7 +48,7 @@ export class Instance {
 			say('starting ferryd serve and ferryd relay');
 			for (const role of roles) supervisor.launch(roleChild(settings, role));
 			await supervisor.guard(waitReady(this.dev.http, supervisor.logOf('serve')));
-			await this.#relayLives();
+			await supervisor.guard(this.#relayBegan());
 		}
 		supervisor.settle();
 		this.ready = true;
@@ -135,9 +139,13 @@ export class Instance {
 		return keys;
 	}
 
-	async #relayLives() {
-		if (!isAlive(identify(this.supervisor.pids().relay)))
-			throw new Refusal('relay ended while starting', { log: this.supervisor.logOf('relay') });
+	// The relay has no door to knock on: its log says when it has begun.
+	async #relayBegan() {
+		const log = this.supervisor.logOf('relay');
+		const end = Date.now() + RELAY_MS;
+		while (!tail(log, 1000).some((line) => line.includes('relay.started')))
+			if (Date.now() > end) throw new Refusal(`relay has not begun after ${RELAY_MS / 1000} s`, { log });
+			else await sleep(50);
 	}
 
 	#describe({ databaseUrl, chains, secrets, keys }) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log files: a child writes straight into its file, so nothing is lost when the supervisor dies; size is bounded.
-import { closeSync, copyFileSync, existsSync, ftruncateSync, fstatSync, mkdirSync, openSync, readSync, readdirSync } from 'node:fs';
+import {
+	closeSync, copyFileSync, existsSync, ftruncateSync, fstatSync, mkdirSync, openSync, readSync, readdirSync, renameSync,
+} from 'node:fs';
 import path from 'node:path';
 
 const TAIL_BYTES = 16384;
@@ -11,12 +13,20 @@ export function openLog(folder, name) {
 	return openSync(path.join(folder, `${name}.log`), 'a', 0o640);
 }
 
+const logNames = (folder) => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : []);
+
+/** Puts the logs of the last run aside as NAME.log.1; not that of `kept`, which is being written already. */
+export function rotateLogs(folder, kept) {
+	for (const name of logNames(folder).filter((n) => n !== `${kept}.log`))
+		renameSync(path.join(folder, name), path.join(folder, `${name}.1`));
+}
+
 /**
  * Cuts every log above the limit: its content moves to NAME.log.1, the file goes on empty. What a child writes between
  * the copy and the cut is lost: some lines once in many megabytes, for a file that can be written without us.
  */
 export function boundLogs(folder, limitMb) {
-	for (const name of existsSync(folder) ? readdirSync(folder).filter((n) => n.endsWith('.log')) : []) {
+	for (const name of logNames(folder)) {
 		const file = path.join(folder, name);
 		const fd = openSync(file, 'r+');
 		try {
