@@ -257,7 +257,8 @@ static void http_transfer_finish(struct ctx *cx, struct http_transfer *t,
 		curl_easy_getinfo(t->easy, CURLINFO_CONTENT_TYPE, &content_type);
 		e->response.status = (int)status;
 		e->response.body = bytes_of(t->body, t->n);
-		e->response.content_type = arena_strdup(cx->arena, content_type ? content_type : "");
+		e->response.content_type =
+			arena_strdup(cx->arena, content_type ? content_type : "");
 		if (t->body)
 			arena_defer(cx->arena, free, t->body);
 	} else {

@@ -20,7 +20,8 @@ enum { JSON_DEPTH_MAX = 32 };
 MUST_USE enum status json_parse(struct ctx *cx, json_t **out, struct bytes text, size_t bytes_max,
 				unsigned depth_max);
 
-/* The member of an object; ST_INVALID when `object` is none, the member missing or of another type. */
+/* The member of an object; ST_INVALID when `object` is none, or the member missing or of another
+ * type. */
 MUST_USE enum status json_read_member(struct ctx *cx, json_t **out, const json_t *object,
 				      const char *name, json_type type);
 /* A text without control characters of at most bytes_max; borrowed from the value. */

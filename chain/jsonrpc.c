@@ -149,8 +149,9 @@ static struct jsonrpc_piece jsonrpc_piece_make(struct ctx *cx, struct jsonrpc *j
 	if (count > 1)
 		buf_putc(&b, '[');
 	for (size_t i = 0; i < count; i++) {
-		buf_printf(&b, "%s{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64 ",\"method\":\"%s\",\"params\":",
-			   i ? "," : "", piece.first_id + i, items[i].method);
+		buf_printf(&b, "%s{\"jsonrpc\":\"2.0\",\"id\":%" PRIu64, i ? "," : "",
+			   piece.first_id + i);
+		buf_printf(&b, ",\"method\":\"%s\",\"params\":", items[i].method);
 		buf_puts(&b, items[i].params);
 		buf_putc(&b, '}');
 	}

@@ -54,9 +54,10 @@ struct jsonrpc_item {
 struct jsonrpc_query {
 	struct jsonrpc_item *items;
 	size_t n;           /* 0: this node is not asked */
-	enum status status; /* ST_OK when each item has its answer, an error being one; ST_CHAIN when
-			     * the node gave no usable answer (items already answered keep theirs);
-			     * ST_CHAIN_REJECTED when it refused a whole batch; ST_CANCELLED */
+	/* ST_OK when each item has its answer, an error being one; ST_CHAIN when the node gave no
+	 * usable answer (items already answered keep theirs); ST_CHAIN_REJECTED when it refused a
+	 * whole batch; ST_CANCELLED. */
+	enum status status;
 	bool too_large;     /* ST_CHAIN because the answer passed answer_bytes_max: ask for less */
 	char why[CTX_MESSAGE_BYTES]; /* the sentence when status is not ST_OK */
 };

@@ -32,7 +32,8 @@ void keystore_password_wipe(struct keystore_password *password);
 MUST_USE enum status keystore_password_read(struct ctx *cx, struct keystore_password *out,
 					    const char *path);
 
-/* The account that a private key makes. ST_INVALID when the key is 0 or not below the group order. */
+/* The account that a private key makes. ST_INVALID when the key is 0 or not below the group
+ * order. */
 MUST_USE enum status keystore_account(struct ctx *cx, struct addr *out,
 				      const uint8_t key[KEYSTORE_KEY_BYTES]);
 

@@ -79,8 +79,7 @@ static const char *rpc_at_text(struct arena *a, const struct rpc_at *at)
 	case RPC_AT_HASH:
 		return arena_printf(a, "{\"blockHash\":\"%s\"}", hex_encode(a, at->hash.b, 32));
 	}
-	assert(!"kind of rpc_at");
-	return NULL;
+	abort(); /* no other kind */
 }
 
 /* The node's error as a failure of ours. */
@@ -147,7 +146,8 @@ enum status rpc_check(struct ctx *cx, struct rpc *rpc)
 				    name);
 		if (id != rpc->chain_id)
 			return fail(cx, ST_PRECONDITION,
-				    "%s serves chain %" PRIu64 ", but the configuration says %" PRIu64
+				    "%s serves chain %" PRIu64
+				    ", but the configuration says %" PRIu64
 				    ": correct chain_id or rpc",
 				    name, id, rpc->chain_id);
 	}

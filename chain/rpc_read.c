@@ -168,7 +168,8 @@ static enum status rpc_read_log(struct ctx *cx, struct log_entry *out,
 		return fail(cx, ST_INVALID, "a log's topics must be an array of at most 4");
 	*out = (struct log_entry){.topics_n = (unsigned)topics_n};
 	for (size_t i = 0; i < topics_n; i++)
-		TRY(json_read_hash(cx, &out->topics[i], json_array_get(topics, i), "a log's topic"));
+		TRY(json_read_hash(cx, &out->topics[i], json_array_get(topics, i),
+				   "a log's topic"));
 	TRY(json_read_addr(cx, &out->address, json_object_get(log, "address"), "a log's address"));
 	TRY(json_read_data(cx, &out->data, json_object_get(log, "data"), "a log's data",
 			   RPC_READ_DATA_BYTES_MAX));

@@ -121,6 +121,6 @@ bool scrypt_derive(uint8_t *out, size_t out_n, struct bytes password, struct byt
 {
 	if (r < 4 && n >= UINT64_C(1) << (16 * r))
 		return scrypt_derive_plain(out, out_n, password, salt, n, r, p);
-	return EVP_PBE_scrypt(password.n ? (const char *)password.p : "", password.n, salt.p, salt.n,
-			      n, r, p, 128 * r * (n + p + 2) + (1 << 20), out, out_n) == 1;
+	return EVP_PBE_scrypt(password.n ? (const char *)password.p : "", password.n, salt.p,
+			      salt.n, n, r, p, 128 * r * (n + p + 2) + (1 << 20), out, out_n) == 1;
 }

@@ -148,7 +148,8 @@ START_TEST(broken_answers_are_no_answers)
 					  "Transfer-Encoding: chunked\r\n\r\nzz\r\n"),
 			 ST_UNAVAILABLE);
 	ck_assert_int_eq(http_post(x, &r, "/raw", "HTTP/1.1 200 OK\r\n"
-					  "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnope"),
+					  "Content-Encoding: gzip\r\n"
+					  "Content-Length: 4\r\n\r\nnope"),
 			 ST_UNAVAILABLE);
 	http_end(x);
 }

@@ -190,7 +190,8 @@ START_TEST(members_and_texts_name_what_is_wrong)
 	json_t *v;
 	json_t *m;
 	const char *s;
-	ck_assert_int_eq(json_of(&v, "{\"a\":1,\"t\":\"x\\ny\",\"u\":\"gr\xc3\xbc\xc3\x9f\"}"), ST_OK);
+	ck_assert_int_eq(json_of(&v, "{\"a\":1,\"t\":\"x\\ny\","
+				     "\"u\":\"gr\xc3\xbc\xc3\x9f\"}"), ST_OK);
 	ck_assert_int_eq(json_read_member(&cx, &m, v, "a", JSON_INTEGER), ST_OK);
 	ck_assert_int_eq(json_read_member(&cx, &m, v, "a", JSON_STRING), ST_INVALID);
 	ck_assert_str_eq(cx.err.message, "\"a\" has the wrong type: it is a number");
@@ -230,9 +231,12 @@ START_TEST(the_quick_reader_is_never_more_generous_than_jansson)
 		"{\"a\":1,}", "{,}", "{\"\":1}", "{\"\":1,\"\":2}", "[\"\"]", "[\"a\\n\\u00fc\"]",
 		"[\"\\ud800\"]", "[\"\\u0000\"]", "{\"\\u0000\":1}", "[\"\x01\"]", "[\"\x1f\"]",
 		"[\"\x7f\"]", "[\"\xc3\xbc\"]", "[\"\xc3\"]", "[\"\xff\"]", "[\"1234567\x1f\"]",
-		"[\"12345678\x1f\"]", "[\"1234567\\\\\"]", "[\"\\\\\",\"\\\"\"]", "[\"'\"]", "['a']",
-		"[[[[[[[]]]]]]", "[[]]]", "{]", "[}", "[\"a", "{\"a", "{\"a\":\"", "true", "1", "\"a\"",
-		"null", "//", "[/*x*/]", "[NaN]", "[-]", "[1-]", "{\"a\":1 \"b\":2}", "[\xef\xbb\xbf]",
+		"[\"12345678\x1f\"]", "[\"1234567\\\\\"]", "[\"\\\\\",\"\\\"\"]",
+		"[\"'\"]", "['a']",
+		"[[[[[[[]]]]]]", "[[]]]", "{]", "[}", "[\"a", "{\"a", "{\"a\":\"",
+		"true", "1", "\"a\"",
+		"null", "//", "[/*x*/]", "[NaN]", "[-]", "[1-]", "{\"a\":1 \"b\":2}",
+		"[\xef\xbb\xbf]",
 	};
 	json_begin();
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -245,7 +249,8 @@ END_TEST
 
 START_TEST(changed_texts_are_read_as_jansson_reads_them)
 {
-	static const char seed[] = "{\"jsonrpc\":\"2.0\",\"id\":17,\"result\":[{\"hash\":\"0x00ff\","
+	static const char seed[] = "{\"jsonrpc\":\"2.0\",\"id\":17,\"result\":["
+				   "{\"hash\":\"0x00ff\","
 				   "\"n\":null,\"removed\":false,\"logs\":[{},[],0,\"a b\\tc\"]}]}";
 	static const char bytes_[] = "\"\\[]{},:0x1e.-+ tfn\n\x01\x7f\x80\xc3\xbc\xff";
 	uint64_t state = 88172645463325252u; /* xorshift: the same texts every time */

@@ -12,18 +12,18 @@
 struct fake_node {
 	struct fake_http http;
 	/* A new reference to {"result": ...} or {"error": {...}}; jsonrpc and id are added. */
-	json_t *(*answer)(struct fake_node *n, const char *method, const json_t *params);
-	void *arg;
+	json_t *(*_Atomic answer)(struct fake_node *n, const char *method, const json_t *params);
+	void *_Atomic arg;
 	/* Lies. The texts are replaced in the answer, the first occurrence only. */
-	const char *find;
-	const char *replace;
-	int lies_max; /* how many answers are spoilt; 0: all */
+	const char *_Atomic find;
+	const char *_Atomic replace;
+	atomic_int lies_max; /* how many answers are spoilt; 0: all */
 	atomic_int lies;
-	const char *body; /* instead of everything */
-	int status;       /* 0: 200 */
-	enum fake_manner manner;
+	const char *_Atomic body; /* instead of everything */
+	atomic_int status;        /* 0: 200 */
+	_Atomic enum fake_manner manner;
 	/* What came last. */
-	char last_method[64];
+	char last_method[64]; /* after fake_http_sync */
 	atomic_int batch_items; /* of the last POST; 0: a single object */
 };
 
@@ -80,6 +80,9 @@ static inline void fake_node_handle(struct fake_http *f, struct fake_reply *r, c
 		r->n = strlen(r->body);
 		return;
 	}
+	/* Nodes may share the values they answer with, and jansson's counters are not for that. */
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_lock(&lock);
 	json_t *request = json_loadb(body, body_n, 0, NULL);
 	json_t *answer;
 	if (!request)
@@ -96,6 +99,7 @@ static inline void fake_node_handle(struct fake_http *f, struct fake_reply *r, c
 	r->n = strlen(r->body);
 	json_decref(answer);
 	json_decref(request);
+	pthread_mutex_unlock(&lock);
 }
 
 static inline void fake_node_start(struct fake_node *n)

@@ -185,11 +185,13 @@ START_TEST(odd_answers_spoil_the_whole_batch)
 		{"[" R("1") ",{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":\"no\"}]", 200, "code"},
 		{"[" R("1") ",{\"jsonrpc\":\"2.0\",\"id\":2,\"error\":{\"code\":\"1\","
 		 "\"message\":\"\"}}]", 200, "\"code\" has the wrong type"},
-		{"[" R("1") ",{\"jsonrpc\":\"2.0\",\"id\":2,\"id\":2,\"result\":1}]", 200, "duplicate"},
+		{"[" R("1") ",{\"jsonrpc\":\"2.0\",\"id\":2,\"id\":2,\"result\":1}]", 200,
+		 "duplicate"},
 		{R("1"), 200, "array"},
 		{"null", 200, "not JSON"},
 		{"\"hello\"", 200, "not JSON"},
-		{"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", 200, "deeper"},
+		{"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", 200,
+		 "deeper"},
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		jsonrpc_refused(rows[i].body, rows[i].status, ST_CHAIN, rows[i].sentence);

@@ -116,9 +116,12 @@ START_TEST(changed_files_do_not_open)
 	keystore_refused(keystore_pbkdf2, "517ead", "517eae", ST_UNAUTHENTICATED, "password");
 	keystore_refused(keystore_pbkdf2, "ae3cd4", "ae3cd5", ST_UNAUTHENTICATED, "password");
 	/* The check does not cover iv: the account does, when the file names it. */
-	keystore_refused(keystore_scrypt, "83dbcc", "83dbcd", ST_PRECONDITION, "says it is another");
-	keystore_refused(keystore_scrypt, "008aee", "008aef", ST_PRECONDITION, "says it is another");
-	keystore_refused(keystore_scrypt, "008aee", "xxxxxx", ST_PRECONDITION, "says it is another");
+	keystore_refused(keystore_scrypt, "83dbcc", "83dbcd", ST_PRECONDITION,
+			 "says it is another");
+	keystore_refused(keystore_scrypt, "008aee", "008aef", ST_PRECONDITION,
+			 "says it is another");
+	keystore_refused(keystore_scrypt, "008aee", "xxxxxx", ST_PRECONDITION,
+			 "says it is another");
 	keystore_end();
 }
 END_TEST

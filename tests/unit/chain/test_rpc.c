@@ -120,6 +120,7 @@ START_TEST(account_reads_say_what_they_want)
 	uint64_t nonce;
 	ck_assert_int_eq(rpc_nonce(&x->cx, x->rpc, &nonce, &a, &rpc_pending), ST_OK);
 	ck_assert_uint_eq(nonce, 5);
+	fake_http_sync(&x->nodes[0].http);
 	ck_assert_str_eq(x->nodes[0].last_method, "eth_getTransactionCount");
 	rpc_say(x, 0, "{\"result\":\"0xffffffffffffffffffffffffffffffffffff\"}");
 	ck_assert_int_eq(rpc_balance(&x->cx, x->rpc, &balance, &a, &at), ST_OK);
@@ -142,7 +143,8 @@ START_TEST(a_call_returns_reverts_or_is_refused)
 	} rows[] = {
 		{"{\"result\":\"0x\"}", RPC_CALL_RETURNED, "0x"},
 		{"{\"result\":\"0x0102\"}", RPC_CALL_RETURNED, "0x0102"},
-		{"{\"error\":{\"code\":3,\"message\":\"execution reverted\",\"data\":\"0x4c3118d4\"}}",
+		{"{\"error\":{\"code\":3,\"message\":\"execution reverted\","
+		 "\"data\":\"0x4c3118d4\"}}",
 		 RPC_CALL_REVERTED, "0x4c3118d4"},
 		{"{\"error\":{\"code\":3,\"message\":\"execution reverted\",\"data\":\"0x\"}}",
 		 RPC_CALL_REVERTED, "0x"},
@@ -153,7 +155,8 @@ START_TEST(a_call_returns_reverts_or_is_refused)
 		{"{\"error\":{\"code\":-32603,\"message\":\"Internal JSON-RPC error.\","
 		 "\"data\":{\"message\":\"x\",\"data\":\"0x4c3118d4\"}}}",
 		 RPC_CALL_REVERTED, "0x4c3118d4"},
-		{"{\"error\":{\"code\":-32000,\"message\":\"out of gas\"}}", RPC_CALL_REVERTED, "0x"},
+		{"{\"error\":{\"code\":-32000,\"message\":\"out of gas\"}}",
+		 RPC_CALL_REVERTED, "0x"},
 		{"{\"error\":{\"code\":-32603,\"message\":\"EVM error OutOfGas\"}}",
 		 RPC_CALL_REVERTED, "0x"},
 		{"{\"error\":{\"code\":-32000,\"message\":\"header not found\"}}",
@@ -329,14 +332,14 @@ END_TEST
 static json_t *rpc_fees(struct fake_node *n, const char *method, const json_t *params)
 {
 	(void)params;
-	int how = *(int *)n->arg;
+	int how = atomic_load((atomic_int *)n->arg);
 	if (strcmp(method, "eth_getBlockByNumber") == 0)
 		return fake_result(json_pack("{s:s}", "baseFeePerGas", "0x3e8"));
 	if (strcmp(method, "eth_maxPriorityFeePerGas") == 0)
 		return how == 2 ? fake_error(-32601, "no", NULL) : fake_result_text("0x7");
 	if (how == 0)
-		return fake_result(json_pack("{s:[s,s,s,s],s:[[s],[s],[s]]}", "baseFeePerGas", "0x1",
-					     "0x2", "0x3e8", "0x44c", "reward", "0x0", "0x9",
+		return fake_result(json_pack("{s:[s,s,s,s],s:[[s],[s],[s]]}", "baseFeePerGas",
+					     "0x1", "0x2", "0x3e8", "0x44c", "reward", "0x0", "0x9",
 					     "0x5"));
 	if (how == 3)
 		return fake_result(json_pack("{s:[s],s:[[]]}", "baseFeePerGas", "0x1", "reward"));
@@ -347,7 +350,7 @@ START_TEST(fees_come_from_history_or_from_the_nodes_suggestion)
 {
 	struct rpc_fixture *x = rpc_begin(1, "");
 	struct rpc_fee fee;
-	int how;
+	atomic_int how;
 	x->nodes[0].answer = rpc_fees;
 	x->nodes[0].arg = &how;
 	how = 0;
@@ -370,8 +373,8 @@ END_TEST
 
 #define H "0x1111111111111111111111111111111111111111111111111111111111111111"
 #define A "0x2222222222222222222222222222222222222222"
-#define TX "{\"hash\":\"" H "\",\"from\":\"" A "\",\"to\":null,\"nonce\":\"0x9\",\"value\":\"0x0\"," \
-	   "\"input\":\"0x6001\""
+#define TX "{\"hash\":\"" H "\",\"from\":\"" A "\",\"to\":null,\"nonce\":\"0x9\"," \
+	   "\"value\":\"0x0\",\"input\":\"0x6001\""
 
 START_TEST(transactions_are_found_pending_mined_or_not_at_all)
 {
@@ -417,7 +420,8 @@ START_TEST(receipts_are_read_strictly)
 		const char *sentence; /* NULL: fine */
 	} rows[] = {
 		{RECEIPT(",\"status\":\"0x1\",\"logs\":[]"), NULL},
-		{RECEIPT(LOG(",\"logIndex\":\"0x0\",\"data\":\"0x\",\"topics\":[\"" H "\"]")), NULL},
+		{RECEIPT(LOG(",\"logIndex\":\"0x0\",\"data\":\"0x\",\"topics\":[\"" H "\"]")),
+		 NULL},
 		{RECEIPT(",\"status\":\"0x2\",\"logs\":[]"), "status must be"},
 		{RECEIPT(",\"status\":true,\"logs\":[]"), "status must be"},
 		{RECEIPT(",\"logs\":[]"), "status must be"},
