@@ -474,6 +474,16 @@ START_TEST(receipts_of_other_transactions_and_logs_of_other_blocks_are_refused)
 	x->nodes[0].replace = "\"logs\":[{\"address\":\"" A "\",\"transactionHash\":\"0x2";
 	ck_assert_int_eq(rpc_receipt_many(&x->cx, x->rpc, &lookup, 1), ST_CHAIN);
 	ck_assert_ptr_nonnull(strstr(x->cx.err.message, "names another transaction or block"));
+	x->nodes[0].find = "\"transactionIndex\":\"0x0\",\"logIndex\"";
+	x->nodes[0].replace = "\"transactionIndex\":\"0x1\",\"logIndex\"";
+	ck_assert_int_eq(rpc_receipt_many(&x->cx, x->rpc, &lookup, 1), ST_CHAIN);
+	ck_assert_ptr_nonnull(strstr(x->cx.err.message, "names another transaction or block"));
+	x->nodes[0].find = "\"0x7\",\"transactionIndex\":\"0x0\",\"logIndex\"";
+	x->nodes[0].replace = "\"0x8\",\"transactionIndex\":\"0x0\",\"logIndex\"";
+	ck_assert_int_eq(rpc_receipt_many(&x->cx, x->rpc, &lookup, 1), ST_CHAIN);
+	ck_assert_ptr_nonnull(strstr(x->cx.err.message, "names another transaction or block"));
+	x->nodes[0].find = NULL;
+	ck_assert_int_eq(rpc_receipt_many(&x->cx, x->rpc, &lookup, 1), ST_OK);
 	rpc_say(x, 0, "{\"result\":null}");
 	ck_assert_int_eq(rpc_receipt_many(&x->cx, x->rpc, &lookup, 1), ST_OK);
 	ck_assert(!lookup.found);
