@@ -189,7 +189,7 @@ static bool can_fail_with(const struct api_method *m, int http)
 		return m->id == API_LIST_EVENTS;
 	case 412:
 		return post && has_id(m);
-	case 413: case 415:
+	case 413: case 415: case 501:
 		return post;
 	case 422:
 		return key;
@@ -198,6 +198,14 @@ static bool can_fail_with(const struct api_method *m, int http)
 	default:
 		return false;
 	}
+}
+
+static bool any_can_fail_with(int http)
+{
+	for (size_t i = 0; i < API_METHODS_COUNT; i++)
+		if (*api_methods[i].path && can_fail_with(&api_methods[i], http))
+			return true;
+	return false;
 }
 
 static const enum status openapi_statuses[] = {
@@ -297,7 +305,7 @@ static json_t *problem_responses(struct openapi *o)
 		int http = status_http(openapi_statuses[i]);
 		char name[32];
 		snprintf(name, sizeof name, "Problem%d", http);
-		if (http < 400 || json_object_get(all, name))
+		if (!any_can_fail_with(http) || json_object_get(all, name))
 			continue;
 		struct buf text;
 		buf_init(&text, o->arena, OPENAPI_TEXT_BYTES_MAX);
