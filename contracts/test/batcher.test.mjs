@@ -52,6 +52,13 @@ test('stops before the item its gas does not cover', async () => {
 		});
 	}
 	assert.ok(stopped >= 3);
+	for (let gas = 80_000n; gas < 500_000n; gas += 30_000n) {
+		await b.undoing(async () => {
+			const receipt = await deliver(b, packets.slice(0, 2), { gas, fields: () => ({ ops: COMMIT }) });
+			assert.ok(receipt.ok, `gas ${gas}`);
+			assert.equal(receipt.named('CommitFailed').length, 0, `gas ${gas}`);
+		});
+	}
 	await deliver(b, packets);
 });
 
@@ -86,7 +93,20 @@ test('burns no more than it said, and always has enough left for the alert', asy
 		});
 	}
 	assert.ok(alerts > 2);
-	await deliver(b, packets);
+	await deliver(b, packets, { fields: () => ({ ops: COMMIT }) });
+	// Given so little more than the receiver burns that nothing of it is left for the alert.
+	for (const gasLimit of [366_000n, 376_000n]) {
+		for (let gas = 600_000n; gas < 680_000n; gas += 8_000n) {
+			await b.undoing(async () => {
+				const receipt = await deliver(b, packets.slice(0, 1), { gas, fields: () => ({ ops: RECEIVE, gasLimit }) });
+				assert.ok(receipt.ok, `gas ${gas}`);
+				const stopped = indexes(receipt, 'Stopped').length;
+				assert.equal(receipt.named('LzReceiveAlert').length, 1 - stopped, `gas ${gas}, ${gasLimit} given`);
+			});
+		}
+	}
+	const all = await deliver(b, packets.slice(0, 1), { fields: () => ({ ops: RECEIVE, gasLimit: 376_000n }) });
+	assert.equal(all.named('LzReceiveAlert')[0].reason, '0x');
 });
 
 test('a failed receive leaves the reason on the chain', async () => {
@@ -170,6 +190,14 @@ test('an application that burns gas or reverts at length when asked about its pa
 	const receipt = await deliver(b, [good[0], ...hostile, good[1]], { fields: () => ({ gasLimit: 400000n }) });
 	assert.deepEqual([guids(receipt).length, indexes(receipt, 'CommitFailed')], [2, [1]]);
 	assert.ok(receipt.gas < 700_000, `${receipt.gas}`);
+	const more = await verified(await items(1));
+	for (let gas = 200_000n; gas < 800_000n; gas += 40_000n) {
+		await b.undoing(async () => {
+			const tight = await deliver(b, [...more, ...hostile], { gas, fields: () => ({ ops: COMMIT, gasLimit: 0n }) });
+			assert.ok(tight.ok, `gas ${gas}`);
+		});
+	}
+	await deliver(b, more);
 });
 
 test('value is forwarded item by item, the rest comes back', async () => {

@@ -90,10 +90,13 @@ export class Chain {
 		});
 		const hash = await rpcCall(this.rpc, 'eth_sendRawTransaction', [raw]);
 		const end = Date.now() + RECEIPT_TIMEOUT_MS;
+		let polls = 0;
 		for (;;) {
 			const receipt = await rpcCall(this.rpc, 'eth_getTransactionReceipt', [hash]);
 			if (receipt) return this.decodeReceipt(receipt);
 			if (Date.now() > end) throw new Error(`${hash} is not mined`);
+			// A node that was just put back can lose a transaction; sent again it is the same one.
+			if (++polls % 200 === 0) await rpcCall(this.rpc, 'eth_sendRawTransaction', [raw]).catch(() => {});
 			await sleep(5);
 		}
 	}
