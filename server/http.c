@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -76,7 +77,7 @@ static void *http_target_seen(void *cls, const char *target, struct MHD_Connecti
 	ex->head.target_at = target;
 	ex->head.target_n = target ? strlen(target) : 0;
 	ex->head.target = arena_strndup(arena, target ? target : "", ex->head.target_n);
-	/* The first head has its time since the connection came, a later one since its first line. */
+	/* The first head has its time since the connection came, later ones since their line. */
 	if (connection->kept)
 		http_deadline_set(connection, daemon->http->config.header_ms);
 	snprintf(ex->request_id, sizeof ex->request_id, "req_%016llx%08x%08x",
@@ -271,8 +272,8 @@ static void http_refuse(struct http_exchange *ex, enum status st)
 
 static enum status http_body_too_large(struct http_exchange *ex)
 {
-	return fail(&ex->call.cx, ST_TOO_LARGE, "The body has more than the %zu bytes allowed here.",
-		    ex->body_bytes_max);
+	return fail(&ex->call.cx, ST_TOO_LARGE,
+		    "The body has more than the %zu bytes allowed here.", ex->body_bytes_max);
 }
 
 /* The head is complete. May leave an answer, which is sent at once or after the body. */
@@ -477,8 +478,10 @@ static void http_quiesce(struct http_daemon *d)
 	if (!d || d->quiet)
 		return;
 	d->quiet = true;
-	/* The socket is ours to close once the library does not look at it any more. */
 	MHD_quiesce_daemon(d->mhd);
+	/* The library may still look at the socket, so it is closed later; but who connects now
+	 * must be refused at once, not wait in the backlog of a server that never accepts. */
+	shutdown(d->listen_fd, SHUT_RDWR);
 }
 
 void http_drain(struct http *http, int wait_ms)

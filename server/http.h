@@ -35,7 +35,7 @@ struct http_config {
 	size_t origins_count;
 	const char *version;   /* of the program */
 	struct bytes openapi;  /* the document; n 0: not served */
-	/* May new requests come? *report: a line a check for ?verbose. Must not block. NULL: always. */
+	/* May requests come? *report: a line a check, for ?verbose. Must not block. NULL: yes. */
 	bool (*ready)(void *arg, struct arena *a, const char **report);
 	/* The text of /metrics. Must not block. NULL: none. */
 	const char *(*metrics)(void *arg, struct arena *a);

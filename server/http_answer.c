@@ -77,7 +77,7 @@ static const char *http_cors_origin(const struct http_exchange *ex)
 	if (!origin || ex->admin)
 		return NULL;
 	for (size_t i = 0; i < config->origins_count; i++) {
-		/* Keys travel in a header, never in a cookie: "*" gives nobody's credentials away. */
+		/* Keys travel in a header, never in a cookie: "*" gives no credentials away. */
 		if (strcmp(config->origins[i], "*") == 0)
 			return "*";
 		if (strcmp(config->origins[i], origin) == 0)

@@ -121,11 +121,6 @@ void http_connect_fail(struct http_exchange *ex, struct ctx *cx, enum status st)
 	if (!framed) {
 		struct bytes error = http_connect_error(ex->arena, cx, st);
 		int status = st == ST_MEDIA_TYPE ? 415 : codes[http_connect_code(st)].http;
-		if (st == ST_MEDIA_TYPE)
-			http_pair_add(ex, "Accept-Post",
-				      http_connect_streams(ex)
-					      ? "application/connect+json, application/connect+proto"
-					      : "application/json, application/proto");
 		http_answer_set(ex, status, "application/json", error);
 	} else {
 		struct buf out;
@@ -179,7 +174,8 @@ static enum status http_connect_deadline(struct http_exchange *ex)
 		return ST_OK;
 	if (strlen(text) > CONNECT_TIMEOUT_DIGITS || !http_decimal(text, INT32_MAX * 5ULL, &ms))
 		return fail_code(cx, ST_INVALID, "BAD_TIMEOUT",
-				 "The header Connect-Timeout-Ms is not a number of up to 10 digits.");
+				 "The header Connect-Timeout-Ms is not a number of up to 10 "
+				 "digits.");
 	int64_t deadline = clock_mono_ms() + (int64_t)ms;
 	/* A stream lives as long as its client wants; a call not longer than ours may. */
 	if (http_connect_streams(ex) || deadline < cx->deadline_ms)
@@ -247,7 +243,7 @@ void http_connect_finish(struct http_exchange *ex)
 		http_connect_fail(ex, &call->cx, ex->call_status);
 		return;
 	}
-	/* Connect has no 304: the answer to "not modified" is an empty message, as gRPC gives it. */
+	/* Connect has no 304: the answer to "not modified" is an empty message. */
 	const ProtobufCMessage *reply = call->reply;
 	if (!reply)
 		reply = api_message_new(ex->arena, call->method->reply);

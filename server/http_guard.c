@@ -102,7 +102,8 @@ static enum status http_guard_index(struct ctx *cx, struct http_head *head,
 				    const struct http_header *h)
 {
 	for (int id = 0; id < HTTP_HEADER_IDS; id++) {
-		if (known[id].n != h->name_n || strncasecmp(known[id].name, h->name, h->name_n) != 0)
+		if (known[id].n != h->name_n ||
+		    strncasecmp(known[id].name, h->name, h->name_n) != 0)
 			continue;
 		size_t n = h->value_n;
 		while (n > 0 && (h->value[n - 1] == ' ' || h->value[n - 1] == '\t'))

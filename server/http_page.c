@@ -112,9 +112,10 @@ static void http_docs_methods(struct buf *out)
 static void http_docs_errors(struct buf *out)
 {
 	buf_puts(out, "<h2 id=\"errors\">Errors</h2>\n<p>Every error is a problem "
-		      "(<code>application/problem+json</code>): <code>detail</code> says what to do, "
-		      "<code>code</code> is for programs, <code>errors</code> names the members that "
-		      "are wrong, <code>request_id</code> is what to quote when asking for help. "
+		      "(<code>application/problem+json</code>): <code>detail</code> says what to "
+		      "do, <code>code</code> is for programs, <code>errors</code> names the "
+		      "members that are wrong, <code>request_id</code> is what to quote when "
+		      "asking for help. "
 		      "Where <code>retryable</code> is true the very same request may be sent "
 		      "again.</p>\n<table><thead><tr><th>Code</th><th>HTTP</th><th>gRPC</th>"
 		      "<th>Retry</th><th>Meaning</th></tr></thead><tbody>\n");
@@ -136,9 +137,9 @@ void http_docs_make(struct http *http)
 		 "<meta name=\"viewport\" content=\"width=device-width\"><title>Ferry API</title>"
 		 "<link rel=\"stylesheet\" href=\"/docs/style.css\"></head><body>\n"
 		 "<h1>Ferry API</h1>\n<p>The exact shapes are in <a href=\"/openapi.json\">"
-		 "openapi.json</a>. Requests carry <code>Authorization: Bearer sk_…</code>; creating "
-		 "a message needs an <code>Idempotency-Key</code> of 16 to 255 visible characters, "
-		 "and sending the same key again gives the first answer again. Health: "
+		 "openapi.json</a>. Requests carry <code>Authorization: Bearer sk_…</code>; "
+		 "creating a message needs an <code>Idempotency-Key</code> of 16 to 255 visible "
+		 "characters, and sending the same key again gives the first answer again. Health: "
 		 "<a href=\"/livez\">/livez</a>, <a href=\"/readyz?verbose\">/readyz</a>, "
 		 "<a href=\"/version\">/version</a>.</p>\n");
 	http_docs_methods(&out);

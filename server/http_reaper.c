@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/thread.h"
 #include "server/http_exchange.h"
 
@@ -29,10 +29,10 @@ struct http_reaper {
 	struct http *http;
 	struct thread *thread;
 	_Atomic bool stopping;
-	pthread_mutex_t lock;
-	struct http_connection *all;            /* guarded by lock */
+	struct lock lock;
+	struct http_connection *all;              /* guarded by lock */
 	struct http_lingering linger[LINGER_MAX]; /* guarded by lock */
-	size_t linger_count;                    /* guarded by lock */
+	size_t linger_count;                      /* guarded by lock */
 };
 
 /* Called with the lock held, so that no fd is closed and used again meanwhile. */
@@ -82,10 +82,10 @@ static void http_reaper_run(void *arg)
 	while (!atomic_load(&r->stopping)) {
 		clock_sleep_ms(REAPER_TICK_MS);
 		int64_t now_ms = clock_mono_ms();
-		pthread_mutex_lock(&r->lock);
+		lock_take(&r->lock);
 		http_reaper_cut(r, now_ms);
 		http_reaper_linger(r, now_ms);
-		pthread_mutex_unlock(&r->lock);
+		lock_give(&r->lock);
 	}
 }
 
@@ -94,25 +94,25 @@ struct http_reaper *http_reaper_start(struct http *http)
 	struct http_reaper *r = calloc(1, sizeof *r);
 	assert(r);
 	r->http = http;
-	pthread_mutex_init(&r->lock, NULL);
+	lock_init(&r->lock);
 	r->thread = thread_start("http-reaper", http_reaper_run, r);
 	return r;
 }
 
 void http_reaper_add(struct http_reaper *r, struct http_connection *c)
 {
-	pthread_mutex_lock(&r->lock);
+	lock_take(&r->lock);
 	c->prev = NULL;
 	c->next = r->all;
 	if (r->all)
 		r->all->prev = c;
 	r->all = c;
-	pthread_mutex_unlock(&r->lock);
+	lock_give(&r->lock);
 }
 
 void http_reaper_remove(struct http_reaper *r, struct http_connection *c)
 {
-	pthread_mutex_lock(&r->lock);
+	lock_take(&r->lock);
 	if (c->prev)
 		c->prev->next = c->next;
 	else
@@ -126,7 +126,7 @@ void http_reaper_remove(struct http_reaper *r, struct http_connection *c)
 			r->linger[r->linger_count++] =
 				(struct http_lingering){fd, clock_mono_ms() + LINGER_MS};
 	}
-	pthread_mutex_unlock(&r->lock);
+	lock_give(&r->lock);
 }
 
 void http_reaper_stop(struct http_reaper *r)
@@ -138,6 +138,6 @@ void http_reaper_stop(struct http_reaper *r)
 	assert(!r->all);
 	for (size_t i = 0; i < r->linger_count; i++)
 		close(r->linger[i].fd);
-	pthread_mutex_destroy(&r->lock);
+	lock_fini(&r->lock);
 	free(r);
 }

@@ -2,7 +2,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/thread.h"
 #include "server/http_exchange.h"
 
@@ -63,7 +63,7 @@ struct http_streams {
 	_Atomic bool draining;
 	_Atomic bool stopping;
 	struct http_watcher *all; /* the thread's own */
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct http_watcher *queue; /* guarded by lock: something to do */
 };
 
@@ -79,14 +79,14 @@ static void http_watcher_wake(void *arg)
 {
 	struct http_watcher *w = arg;
 	struct http_streams *s = w->streams;
-	pthread_mutex_lock(&s->lock);
+	lock_take(&s->lock);
 	bool first = !s->queue;
 	if (!w->queued) {
 		w->queued = true;
 		w->queued_next = s->queue;
 		s->queue = w;
 	}
-	pthread_mutex_unlock(&s->lock);
+	lock_give(&s->lock);
 	if (first)
 		http_streams_signal(s);
 }
@@ -94,7 +94,7 @@ static void http_watcher_wake(void *arg)
 static void http_watcher_unqueue(struct http_watcher *w)
 {
 	struct http_streams *s = w->streams;
-	pthread_mutex_lock(&s->lock);
+	lock_take(&s->lock);
 	if (w->queued)
 		for (struct http_watcher **at = &s->queue; *at; at = &(*at)->queued_next) {
 			if (*at != w)
@@ -103,7 +103,7 @@ static void http_watcher_unqueue(struct http_watcher *w)
 			break;
 		}
 	w->queued = false;
-	pthread_mutex_unlock(&s->lock);
+	lock_give(&s->lock);
 }
 
 /* After this w is gone. */
@@ -351,18 +351,18 @@ static bool http_watcher_register(struct http_watcher *w)
 
 static void http_streams_work(struct http_streams *s)
 {
-	pthread_mutex_lock(&s->lock);
+	lock_take(&s->lock);
 	struct http_watcher *list = s->queue;
 	s->queue = NULL;
-	pthread_mutex_unlock(&s->lock);
+	lock_give(&s->lock);
 	while (list) {
 		struct http_watcher *w = list;
 		/* Until here a wake finds w queued and leaves its link alone; from here it queues w
 		 * again, for what comes after this look at it. */
-		pthread_mutex_lock(&s->lock);
+		lock_take(&s->lock);
 		list = w->queued_next;
 		w->queued = false;
-		pthread_mutex_unlock(&s->lock);
+		lock_give(&s->lock);
 		if (w->registered || http_watcher_register(w))
 			http_watcher_pump(w, ST_OK);
 	}
@@ -439,7 +439,7 @@ struct http_streams *http_streams_start(struct http *http)
 	struct epoll_event e = {.events = EPOLLIN, .data.ptr = NULL};
 	int rc = epoll_ctl(s->epoll_fd, EPOLL_CTL_ADD, s->wake_fd, &e);
 	assert(rc == 0);
-	pthread_mutex_init(&s->lock, NULL);
+	lock_init(&s->lock);
 	s->thread = thread_start("http-streams", http_streams_run, s);
 	return s;
 }
@@ -470,7 +470,7 @@ void http_streams_stop(struct http_streams *s)
 	assert(!s->all && !s->queue);
 	close(s->epoll_fd);
 	close(s->wake_fd);
-	pthread_mutex_destroy(&s->lock);
+	lock_fini(&s->lock);
 	arena_destroy(s->arena);
 	free(s);
 }

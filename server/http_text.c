@@ -53,8 +53,15 @@ void http_percent_put(struct buf *out, const char *s)
 static size_t http_utf8_n(const char *s)
 {
 	const unsigned char *b = (const unsigned char *)s;
-	size_t n = b[0] < 0x80 ? 1 : b[0] >= 0xf0 && b[0] < 0xf5 ? 4 : b[0] >= 0xe0 && b[0] < 0xf0 ? 3
-		   : b[0] >= 0xc2 && b[0] < 0xe0 ? 2 : 0;
+	size_t n = 0;
+	if (b[0] < 0x80)
+		n = 1;
+	else if (b[0] >= 0xc2 && b[0] < 0xe0)
+		n = 2;
+	else if (b[0] >= 0xe0 && b[0] < 0xf0)
+		n = 3;
+	else if (b[0] >= 0xf0 && b[0] < 0xf5)
+		n = 4;
 	for (size_t i = 1; i < n; i++)
 		if ((b[i] & 0xc0) != 0x80)
 			return 0;

@@ -10,13 +10,13 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "api/json.h"
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/queue.h"
 #include "base/thread.h"
 #include "server/http.h"
@@ -35,7 +35,7 @@ struct api_stream {
 	_Atomic bool ready; /* live: there is one now */
 	void (*wake)(void *arg); /* guarded by lock */
 	void *arg;               /* guarded by lock */
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct api_stream *next; /* guarded by the rig's lock */
 };
 
@@ -51,7 +51,7 @@ struct rig {
 	_Atomic int tick_ms;
 	_Atomic uint64_t calls;
 	_Atomic uint64_t closed;
-	pthread_mutex_t lock;
+	struct lock lock;
 	struct api_stream *streams; /* guarded by lock */
 };
 
@@ -138,11 +138,11 @@ static inline enum status rig_watch(struct api_call *call)
 	s->seq = seq;
 	s->live = strcmp(id, "msg_live") == 0 || strcmp(id, "feed") == 0;
 	s->end = strcmp(id, "msg_flood") == 0 || s->live ? UINT64_MAX : 3;
-	pthread_mutex_init(&s->lock, NULL);
-	pthread_mutex_lock(&the_rig->lock);
+	lock_init(&s->lock);
+	lock_take(&the_rig->lock);
 	s->next = the_rig->streams;
 	the_rig->streams = s;
-	pthread_mutex_unlock(&the_rig->lock);
+	lock_give(&the_rig->lock);
 	call->stream = s;
 	return ST_OK;
 }
@@ -169,14 +169,14 @@ static inline void rig_submit(struct api *api, struct api_call *call)
 {
 	struct rig *rig = (struct rig *)(void *)api;
 	atomic_fetch_add(&rig->calls, 1);
-	bool inline_ = false;
+	const void *in = call->request;
+	bool at_once = false;
 	if (call->method->id == API_SEND_MESSAGE)
-		inline_ = strcmp(((const Ferry__V1__SendMessageRequest *)(const void *)
-					  call->request)->client_ref, "inline") == 0;
+		at_once = strcmp(((const Ferry__V1__SendMessageRequest *)in)->client_ref,
+				 "inline") == 0;
 	if (call->method->id == API_GET_MESSAGE)
-		inline_ = strcmp(((const Ferry__V1__GetMessageRequest *)(const void *)
-					  call->request)->id, "inline") == 0;
-	if (inline_) {
+		at_once = strcmp(((const Ferry__V1__GetMessageRequest *)in)->id, "inline") == 0;
+	if (at_once) {
 		call->done(call, rig_answer(call));
 		return;
 	}
@@ -204,18 +204,17 @@ static inline enum status rig_stream_next(struct api_stream *s, struct ctx *cx,
 	if (s->seq >= s->end)
 		return ST_GONE;
 	if (s->live) {
-		pthread_mutex_lock(&s->lock);
+		lock_take(&s->lock);
 		bool ready = atomic_exchange(&s->ready, false);
 		if (!ready) {
 			s->wake = wake;
 			s->arg = arg;
 		}
-		pthread_mutex_unlock(&s->lock);
+		lock_give(&s->lock);
 		if (!ready)
 			return ST_BUSY;
 	}
-	Ferry__V1__Event *e =
-		(void *)api_message_new(cx->arena, &ferry__v1__event__descriptor);
+	Ferry__V1__Event *e = (void *)api_message_new(cx->arena, &ferry__v1__event__descriptor);
 	e->seq = ++s->seq;
 	e->type = arena_strdup(cx->arena, "SENT");
 	e->message_id = arena_strdup(cx->arena, "msg_1");
@@ -235,14 +234,14 @@ static inline enum status rig_stream_next(struct api_stream *s, struct ctx *cx,
 static inline void rig_stream_close(struct api_stream *s)
 {
 	struct rig *rig = s->rig;
-	pthread_mutex_lock(&rig->lock);
+	lock_take(&rig->lock);
 	for (struct api_stream **at = &rig->streams; *at; at = &(*at)->next)
 		if (*at == s) {
 			*at = s->next;
 			break;
 		}
-	pthread_mutex_unlock(&rig->lock);
-	pthread_mutex_destroy(&s->lock);
+	lock_give(&rig->lock);
+	lock_fini(&s->lock);
 	free(s);
 	atomic_fetch_add(&rig->closed, 1);
 }
@@ -252,16 +251,16 @@ static inline void rig_tick(void *arg)
 	struct rig *rig = arg;
 	while (!atomic_load(&rig->stopping)) {
 		clock_sleep_ms(atomic_load(&rig->tick_ms));
-		pthread_mutex_lock(&rig->lock);
+		lock_take(&rig->lock);
 		for (struct api_stream *s = rig->streams; s; s = s->next) {
-			pthread_mutex_lock(&s->lock);
+			lock_take(&s->lock);
 			atomic_store(&s->ready, true);
 			if (s->wake)
 				s->wake(s->arg);
 			s->wake = NULL;
-			pthread_mutex_unlock(&s->lock);
+			lock_give(&s->lock);
 		}
-		pthread_mutex_unlock(&rig->lock);
+		lock_give(&rig->lock);
 	}
 }
 
@@ -280,6 +279,17 @@ static inline const char *rig_metrics(void *arg, struct arena *a)
 			    (unsigned long long)atomic_load(&rig->calls));
 }
 
+/* What a test has read or made; released by rig_stop. */
+static void **rig_kept;
+static size_t rig_kept_n;
+
+static inline void *rig_keep(void *p)
+{
+	rig_kept = realloc(rig_kept, (rig_kept_n + 1) * sizeof *rig_kept);
+	rig_kept[rig_kept_n++] = p;
+	return p;
+}
+
 /* config: what differs from the default; NULL: nothing. */
 static inline struct rig *rig_start(const struct http_config *config)
 {
@@ -289,7 +299,7 @@ static inline struct rig *rig_start(const struct http_config *config)
 	thread_block_signals();
 	rig->arena = arena_create(64 * 1024 * 1024);
 	ctx_init(&rig->cx, rig->arena, CTX_DEADLINE_NONE, "rig");
-	pthread_mutex_init(&rig->lock, NULL);
+	lock_init(&rig->lock);
 	if (config)
 		rig->config = *config;
 	if (!rig->config.listen)
@@ -322,9 +332,13 @@ static inline void rig_stop(struct rig *rig)
 	queue_close(rig->queue);
 	thread_join(rig->worker);
 	queue_destroy(rig->queue);
-	pthread_mutex_destroy(&rig->lock);
+	lock_fini(&rig->lock);
 	arena_destroy(rig->arena);
 	free(rig);
+	while (rig_kept_n > 0)
+		free(rig_kept[--rig_kept_n]);
+	free(rig_kept);
+	rig_kept = NULL;
 }
 
 /* -- a client without manners -- */
@@ -375,11 +389,11 @@ static inline struct raw_reply raw_read(int fd, int quiet_ms)
 		struct pollfd p = {.fd = fd, .events = POLLIN};
 		if (poll(&p, 1, quiet_ms) <= 0)
 			break;
-		if (r.n + 65536 > room) {
-			room = room * 2 + 65537 * 2;
+		if (r.n + 1 >= room) {
+			room = room ? room * 2 : 4096;
 			r.text = realloc(r.text, room);
 		}
-		ssize_t n = recv(fd, r.text + r.n, 65536, 0);
+		ssize_t n = recv(fd, r.text + r.n, room - r.n - 1, 0);
 		if (n <= 0) {
 			r.closed = true;
 			r.reset = n < 0;
@@ -390,6 +404,7 @@ static inline struct raw_reply raw_read(int fd, int quiet_ms)
 	}
 	if (strncmp(r.text, "HTTP/1.", 7) == 0)
 		r.status = atoi(r.text + 9);
+	rig_keep(r.text);
 	for (const char *s = r.text; (s = strstr(s, "HTTP/1.1 ")); s += 9)
 		r.answers++;
 	r.body = strstr(r.text, "\r\n\r\n");
@@ -402,7 +417,7 @@ static inline struct raw_reply raw_exchange(int port, const void *p, size_t n, i
 {
 	int fd = raw_connect(port);
 	if (fd < 0) {
-		struct raw_reply none = {.text = calloc(1, 16)};
+		struct raw_reply none = {.text = rig_keep(calloc(1, 16))};
 		none.body = none.text;
 		return none;
 	}
@@ -419,7 +434,8 @@ static inline struct raw_reply raw_request(int port, const char *verb, const cha
 	size_t body_n = body ? strlen(body) : 0;
 	size_t room = strlen(target) + strlen(headers) + body_n + 512;
 	char *text = malloc(room);
-	int n = snprintf(text, room, "%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n%s", verb,
+	int n = snprintf(text, room,
+			 "%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n%s", verb,
 			 target, headers);
 	if (body)
 		n += snprintf(text + n, room - (size_t)n, "Content-Length: %zu\r\n", body_n);
@@ -443,7 +459,8 @@ static inline const char *raw_header(const struct raw_reply *r, const char *name
 			s += name_n + 1;
 			while (*s == ' ')
 				s++;
-			size_t n = (size_t)(end - s) < sizeof value ? (size_t)(end - s) : sizeof value - 1;
+			size_t n = (size_t)(end - s);
+			n = n < sizeof value ? n : sizeof value - 1;
 			memcpy(value, s, n);
 			value[n] = '\0';
 			break;
