@@ -23,6 +23,7 @@ PACKAGES_TEST=(clang libclang-rt-14-dev spin)
 PACKAGES_BENCH=(wrk nghttp2-client)
 PACKAGES_NODE=(nodejs npm)
 NODE_MAJOR_MIN=18
+LOCK_WAIT_S=900
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -84,7 +85,7 @@ can_be_root() {
 }
 
 apt_get() {
-	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=900 \
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout="$LOCK_WAIT_S" \
 		-o Acquire::Retries=3 "$@"
 }
 
@@ -116,21 +117,32 @@ packages_install() {
 	say "packages are installed"
 }
 
-# apt_run WHAT LOG ARGUMENT...: apt-get with a sign of life every ten seconds
+# apt_run WHAT LOG ARGUMENT...: apt-get with a sign of life every ten seconds. It waits for dpkg's lock by
+# itself, but not for that of the package lists.
 apt_run() {
-	local what=$1 log=$2 pid started=$SECONDS
+	local what=$1 log=$2 started=$SECONDS
 	shift 2
 	say "$what"
+	until apt_watched "$log" "$@"; do
+		if ! tail -n 5 "$log" | grep -q 'Could not get lock' || [ $((SECONDS - started)) -gt "$LOCK_WAIT_S" ]; then
+			tail -n 15 "$log" >&2
+			die "apt-get $1 failed: the lines above are the end of $log"
+		fi
+		say "another program is installing packages; waiting for it"
+		sleep 5
+	done
+}
+
+apt_watched() {
+	local log=$1 started=$SECONDS pid
+	shift
 	apt_get "$@" >>"$log" 2>&1 &
 	pid=$!
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 1
 		(( (SECONDS - started) % 10 != 9 )) || tail -n 1 "$log" | cut -c1-90 | sed 's/^/setup:   … /' >&2
 	done
-	if ! wait "$pid"; then
-		tail -n 15 "$log" >&2
-		die "apt-get $1 failed: the lines above are the end of $log"
-	fi
+	wait "$pid"
 }
 
 # npm_install FOLDER: the packages of its lock file, once for each content of it
