@@ -66,6 +66,7 @@ struct api_call {
 	struct api_stream *stream; /* STREAM methods, when ST_OK: the transport closes it */
 
 	/* The handler's own. */
+	struct api *api;
 	void *work;
 	int64_t begun_us;
 };
