@@ -49,26 +49,32 @@ $(BUILD)/storage/migrate.o: $(GEN)/migrations.h
 
 $(BUILD)/gen/proto/%.o: $(GEN)/.proto
 	@mkdir -p $(@D)
-	$(CC) -std=gnu17 -g -O1 $(filter -fsanitize%,$(OPT_$(SAN))) -fPIE -I$(GEN)/proto -c $(GEN)/proto/$*.c -o $@
+	@$(CC) -std=gnu17 -g -O1 $(filter -fsanitize%,$(OPT_$(SAN))) -fPIE -I$(GEN)/proto -c $(GEN)/proto/$*.c -o $@
 
 $(BUILD)/%.o: %.c $(GEN)/.proto $(SQL_H)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
+	@echo "  cc   $<"
+	@$(CC) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(BUILD)/ferryd: $(SERVER_OBJ) $(LIB_OBJ)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@echo "  link $@"
+	@$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/ferry: $(CLI_OBJ)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@echo "  link $@"
+	@$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(LIB_OBJ)
-	$(CC) $(LDFLAGS) $^ $$(pkg-config --libs check) $(LDLIBS) -o $@
+	@echo "  link $@"
+	@$(CC) $(LDFLAGS) $^ $$(pkg-config --libs check) $(LDLIBS) -o $@
 
 $(BUILD)/tests/unit/server/%: $(BUILD)/tests/unit/server/%.o $(SERVER_PART_OBJ) $(LIB_OBJ)
-	$(CC) $(LDFLAGS) $^ $$(pkg-config --libs check) $(LDLIBS) -o $@
+	@echo "  link $@"
+	@$(CC) $(LDFLAGS) $^ $$(pkg-config --libs check) $(LDLIBS) -o $@
 
 $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LIB_OBJ)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@echo "  link $@"
+	@$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 $(BUILD)/tests/fuzz/fuzz_config: $(addprefix $(BUILD)/server/,config.o config_check.o yamldoc.o)
 

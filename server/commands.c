@@ -8,18 +8,14 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#if __has_include("relay/doctor.h")
 #include "relay/doctor.h"
-#endif
 #include "server/process.h"
 #include "server/relay_process.h"
 #include "server/serve.h"
 #include "server/version.h"
 #include "storage/app.h"
 #include "storage/migrate.h"
-#if __has_include("storage/verify.h")
 #include "storage/verify.h"
-#endif
 
 #define COMMAND_CONFIG_PATH "/etc/ferry/ferry.yaml"
 enum { COMMAND_DESCRIBE_BYTES_MAX = 256 * 1024 };
@@ -66,19 +62,16 @@ static enum status command_migrate(struct command_call *call)
 	return ST_OK;
 }
 
-#if __has_include("storage/verify.h")
 static enum status command_verify_journal(struct command_call *call)
 {
 	return verify_journal(call->cx, call->db, stdout);
 }
-#endif
 
-#if __has_include("relay/doctor.h")
 static enum status command_nonce_doctor(struct command_call *call)
 {
-	return doctor_nonces(call->cx, call->db, stdout);
+	struct relay_config relay = relay_process_config(call->cx->arena, &call->config.file);
+	return doctor_nonces(call->cx, &relay, call->db, stdout);
 }
-#endif
 
 /* Apps and keys ----------------------------------------------------------------------------------- */
 
@@ -253,16 +246,12 @@ const struct command commands[] = {
 	 "List the keys of an app, without their secrets.", command_key_list},
 	{"key revoke", "APP KEY_ID", 2, COMMAND_DATABASE, CONFIG_DATABASE,
 	 "End a key for good; it is refused within seconds.", command_key_revoke},
-#if __has_include("storage/verify.h")
 	{"verify-journal", "", 0, COMMAND_DATABASE, CONFIG_DATABASE,
 	 "Recompute every message's state from its events and report what differs.",
 	 command_verify_journal},
-#endif
-#if __has_include("relay/doctor.h")
 	{"nonce doctor", "", 0, COMMAND_DATABASE, CONFIG_RELAY,
 	 "Compare the journal of transactions with the chains and say what is stuck.",
 	 command_nonce_doctor},
-#endif
 	{"version", "", 0, COMMAND_NOTHING, 0, "Print the version.", command_version},
 };
 const size_t commands_n = sizeof commands / sizeof commands[0];

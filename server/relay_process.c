@@ -35,7 +35,7 @@ static void relay_process_chain(struct relay_chain *out, const struct config_cha
 	};
 }
 
-static struct relay_config relay_process_config(struct arena *a, const struct config_root *file)
+struct relay_config relay_process_config(struct arena *a, const struct config_root *file)
 {
 	struct relay_chain *chains = arena_array(a, file->chains.n, sizeof *chains);
 	for (size_t i = 0; i < file->chains.n; i++)

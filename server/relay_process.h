@@ -6,8 +6,11 @@
 #ifndef FERRY_SERVER_RELAY_PROCESS_H
 #define FERRY_SERVER_RELAY_PROCESS_H
 
+#include "relay/relay.h"
 #include "server/config.h"
 
+/* The part of the configuration that the relay reads, in the arena. */
+struct relay_config relay_process_config(struct arena *a, const struct config_root *file);
 /* Runs until told to end. Returns: ST_OK after an orderly end; else what kept it from starting. */
 MUST_USE enum status relay_process_run(struct ctx *cx, const struct config *config);
 

@@ -195,9 +195,28 @@ enum status journal_replace(struct ctx *cx, struct db *db, struct journal_mined 
 }
 
 enum status journal_adopt(struct ctx *cx, struct db *db, int64_t eid, const struct addr *signer,
-			  int64_t next)
+			  int64_t first, int64_t next)
 {
+	TRY(db_exec(cx, db, SQL_JOURNAL_FILL, NULL, p_i64(eid), p_blob(signer->b, 20), p_i64(first),
+		    p_i64(next)));
 	return db_exec(cx, db, SQL_JOURNAL_ADOPT, NULL, p_i64(eid), p_blob(signer->b, 20), p_i64(next));
+}
+
+enum status journal_lanes(struct ctx *cx, struct db *db, struct journal_lane **out, size_t *n)
+{
+	struct rows r;
+	TRY(db_exec0(cx, db, SQL_JOURNAL_LANES, &r));
+	*n = (size_t)r.count;
+	*out = arena_array(cx->arena, *n, sizeof **out);
+	for (int i = 0; i < r.count; i++) {
+		struct journal_lane *l = &(*out)[i];
+		l->eid = row_i64(&r, i, "eid");
+		row_addr(&r, i, "signer", &l->signer);
+		l->role = row_text(&r, i, "role");
+		l->next_nonce = row_i64(&r, i, "next_nonce");
+		l->halted = row_i64(&r, i, "halted");
+	}
+	return ST_OK;
 }
 
 enum status journal_spend(struct ctx *cx, struct db *db, const int64_t *apps,

@@ -116,9 +116,12 @@ MUST_USE enum status journal_unmine(struct ctx *cx, struct db *db, size_t *n, in
 /* Open rows below `nonce` that no block has: another transaction took their nonce. They become REPLACED. */
 MUST_USE enum status journal_replace(struct ctx *cx, struct db *db, struct journal_mined **out, size_t *n,
 				     int64_t eid, const struct addr *signer, int64_t below);
-/* Rows for nonces that somebody else's journal signed: they are FINAL at once. next_nonce moves to `next`. */
+/* Nonces [first, next) were given by a part of the journal that is lost: they are noted as FINAL, next_nonce
+ * becomes `next`, the lane goes on. */
 MUST_USE enum status journal_adopt(struct ctx *cx, struct db *db, int64_t eid, const struct addr *signer,
-				   int64_t next);
+				   int64_t first, int64_t next);
+/* All lanes of the database. */
+MUST_USE enum status journal_lanes(struct ctx *cx, struct db *db, struct journal_lane **out, size_t *n);
 /* Adds to what an app has spent today, and says the new sum. */
 MUST_USE enum status journal_spend(struct ctx *cx, struct db *db, const int64_t *apps,
 				   const char *const *wei, size_t n);

@@ -90,3 +90,12 @@ SELECT app_id FROM app_spend WHERE day = current_date AND wei >= $1::text::numer
 -- name: journal_by_tx
 -- Which nonces these transactions are of. $1 eid, $2 hashes
 SELECT t.hash AS tx_hash, t.signer, t.nonce FROM journal_tx t WHERE t.eid = $1 AND t.hash = ANY ($2::bytea[]);
+
+-- name: journal_lanes
+SELECT eid, signer, role, next_nonce, halted FROM lane ORDER BY eid, signer;
+
+-- name: journal_fill
+-- Rows for nonces that a lost part of the journal had given. $1 eid, $2 signer, $3 first, $4 after the last
+INSERT INTO journal (eid, signer, nonce, state, purpose, to_address, calldata, value, gas_limit, items_app, items_id)
+SELECT $1, $2, n, 'FINAL', 'FILL', $2, '', 0, 0, '{}', '{}' FROM generate_series($3::bigint, $4::bigint - 1) n
+ON CONFLICT DO NOTHING;
