@@ -27,7 +27,7 @@ UNIT_BIN := $(UNIT_SRC:%.c=$(BUILD)/%)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_BIN := $(FUZZ_SRC:%.c=$(BUILD)/%)
 
-all: $(BUILD)/ferryd ## build ferryd (SAN=asan or SAN=tsan for an instrumented one)
+all: $(BUILD)/ferryd $(BUILD)/ferry ## build ferryd and ferry (SAN=asan or SAN=tsan for an instrumented one)
 
 $(GEN)/.proto: $(wildcard proto/*/*/*.proto proto/*/*/*/*.proto)
 	@mkdir -p $(GEN)/proto
@@ -78,12 +78,41 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LI
 
 $(BUILD)/tests/fuzz/fuzz_config: $(addprefix $(BUILD)/server/,config.o config_check.o yamldoc.o)
 
+# What a newcomer types: each installs what is missing first, then builds.
+run: ## set everything up, start it, deliver a first message; stays until Ctrl-C
+	@docker/setup.sh
+	@$(MAKE) --no-print-directory -j2 all
+	@docker/dev.sh run
+
+up: ## the same in the background; returns when it is ready
+	@docker/setup.sh
+	@$(MAKE) --no-print-directory -j2 all
+	@docker/dev.sh up
+
+down: ## stop what `up` started
+	@docker/dev.sh down
+
+test: ## everything that must hold (installs, builds, runs every test)
+	@docker/setup.sh --with test
+	@$(MAKE) --no-print-directory -j2 all tests
+	@tests/run.sh
+
+check: all tests ## unit tests, corpus replay and tidy only: seconds, needs nothing running
+	@tests/run.sh unit fuzz tidy
+
+bench: ## measure: a table with ratios, written to bench/latest.md
+	@docker/setup.sh --with bench
+	@$(MAKE) --no-print-directory -j2 all
+	@bash tests/bench/run.sh
+
+tests: $(UNIT_BIN) $(FUZZ_BIN)
+
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built (not var/)
 	rm -rf build
 
-.PHONY: all help clean
+.PHONY: all tests check run up down test bench help clean
 .SECONDARY:
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

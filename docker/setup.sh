@@ -14,7 +14,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 PACKAGES_RUN=(
 	build-essential pkg-config curl ca-certificates procps util-linux
 	libmicrohttpd-dev libgrpc-dev grpc-proto
-	libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
+	libprotobuf-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
 	libpq-dev postgresql-15 postgresql-client-15
 	libsecp256k1-dev libssl-dev nettle-dev
 	libjansson-dev libyaml-dev libcurl4-openssl-dev uthash-dev check
