@@ -15,6 +15,8 @@ struct http_client {
 	CURL *easy[HTTP_CLIENT_PARALLEL_MAX]; /* made when first needed, then reused */
 	struct http_client_config config;
 	atomic_bool aborted;
+	const char *headers[HTTP_CLIENT_HEADERS_MAX];
+	size_t headers_n;
 };
 
 /* One request under way. */
@@ -69,6 +71,16 @@ void http_client_destroy(struct http_client *client)
 		curl_easy_cleanup(client->easy[i]);
 	curl_multi_cleanup(client->multi);
 	free(client);
+}
+
+void http_client_set_headers(struct http_client *client, const char *const *lines, size_t n)
+{
+	assert(n <= HTTP_CLIENT_HEADERS_MAX);
+	for (size_t i = 0; i < n; i++) {
+		assert(!strpbrk(lines[i], "\r\n"));
+		client->headers[i] = lines[i];
+	}
+	client->headers_n = n;
 }
 
 void http_client_abort(struct http_client *client)
@@ -179,6 +191,9 @@ static void http_transfer_start(struct ctx *cx, struct http_transfer *t,
 		t->code = CURLE_URL_MALFORMAT;
 		return;
 	}
+	for (size_t i = 0; i < client->headers_n; i++)
+		http_transfer_add_header(t, client->headers[i]);
+	HTTP_SET(t->easy, CURLOPT_HTTPHEADER, t->headers);
 	if (content_type) {
 		http_transfer_add_header(
 			t, arena_printf(cx->arena, "Content-Type: %s", content_type));

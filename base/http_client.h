@@ -28,6 +28,9 @@ struct http_client_config {
 /* Aborts when the library cannot be set up. */
 struct http_client *http_client_create(const struct http_client_config *config);
 void http_client_destroy(struct http_client *client);
+/* Lines "Name: value" that go with every request from now on; borrowed. They hold no line break. */
+enum { HTTP_CLIENT_HEADERS_MAX = 8 };
+void http_client_set_headers(struct http_client *client, const char *const *lines, size_t n);
 /* From any thread: the requests under way and all later ones end with ST_CANCELLED. */
 void http_client_abort(struct http_client *client);
 

@@ -2,6 +2,7 @@
 #include "server/serve.h"
 
 #include "api/config.h"
+#include "api/openapi.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -154,6 +155,7 @@ static enum status serve_start_http(struct serve *s)
 		.origins = file->cors_origins.v,
 		.origins_count = file->cors_origins.n,
 		.version = FERRY_VERSION,
+		.openapi = api_openapi(s->cx->arena, FERRY_VERSION),
 		.ready = serve_ready,
 		.metrics = serve_metrics,
 		.arg = s,

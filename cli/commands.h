@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands of `ferry`: one table, one function each.
+ */
+#ifndef FERRY_CLI_COMMANDS_H
+#define FERRY_CLI_COMMANDS_H
+
+#include "cli/client.h"
+
+/* X(NAME, option, argument, help): every option that some command takes. */
+#define CLI_OPTIONS(X)                                                                             \
+	X(SRC, "src", "EID", "source chain")                                                       \
+	X(DST, "dst", "EID", "destination chain")                                                  \
+	X(TO, "to", "HEX", "receiver, 20 or 32 bytes")                                             \
+	X(PAYLOAD, "payload", "HEX", "payload, hex")                                               \
+	X(TEXT, "text", "TEXT", "payload, the bytes of a text")                                    \
+	X(GAS, "gas", "N", "gas for the receiver (200000)")                                        \
+	X(VALUE, "value", "WEI", "native value for the receiver (0)")                              \
+	X(ORDER, "ordering-key", "HEX", "32 bytes; messages with the same key arrive in order")    \
+	X(REF, "ref", "TEXT", "your own reference")                                                \
+	X(IDEMPOTENCY, "idempotency-key", "KEY", "sends the same only once (random)")              \
+	X(AUTHOR, "author", "CAIP10", "eip155:CHAIN:0x…, who signed or is to sign")                \
+	X(NONCE, "nonce", "N", "of the signature")                                                 \
+	X(DEADLINE, "deadline", "SECONDS", "of the signature, Unix time")                          \
+	X(SIGNATURE, "signature", "HEX", "of the typed data of a quote")                           \
+	X(STATE, "state", "STATE", "only messages in this state")                                  \
+	X(LIMIT, "limit", "N", "at most so many (50)")                                             \
+	X(WATCH, "watch", NULL, "follow it to its end")
+
+enum cli_option {
+#define X(name, ...) CLI_##name,
+	CLI_OPTIONS(X)
+#undef X
+	CLI_OPTIONS_COUNT
+};
+
+/* One call of ferry. */
+struct cli_call {
+	struct ctx *cx;
+	struct client *client;
+	bool json;
+	const char *id; /* the argument, or NULL */
+	const char *options[CLI_OPTIONS_COUNT]; /* NULL: not given; "" for one without argument */
+	bool ended_badly; /* out: the message did not arrive */
+};
+
+struct cli_command {
+	const char *name;
+	const char *argument; /* "ID" or NULL */
+	unsigned options;     /* bits of enum cli_option */
+	const char *help;
+	enum status (*run)(struct cli_call *call);
+};
+extern const struct cli_command cli_commands[];
+extern const size_t cli_commands_n;
+
+#endif
