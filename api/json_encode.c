@@ -85,6 +85,10 @@ static void put_double(struct buf *b, enum json_style style, double v)
 		buf_puts(b, style == JSON_CONNECT ? name : "null");
 		return;
 	}
+	if (v == 0) {
+		buf_puts(b, signbit(v) ? "-0.0" : "0"); /* "-0" would be read as an integer */
+		return;
+	}
 	for (int digits = 15; digits <= 17; digits++) {
 		snprintf(text, sizeof text, "%.*g", digits, v);
 		double back;

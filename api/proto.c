@@ -13,6 +13,8 @@
 
 enum {
 	PROTO_FIELDS_MAX = 64,
+	/* As other readers of protobuf. One level of JSON in a Struct is three here. */
+	PROTO_DEPTH_MAX = 100,
 	PROTO_NEED_BYTES_MAX = 6 * 1024 * 1024, /* of memory for one message */
 	PROTO_FIELD_BYTES = 64,                 /* what protobuf-c notes for each field on the wire */
 	PROTO_WIRE_VARINT = 0,
@@ -142,7 +144,7 @@ static void scan_message(struct proto_scan *scan, const struct json_path *path, 
 	size_t seen[PROTO_FIELDS_MAX] = {0};
 	assert(d->n_fields <= PROTO_FIELDS_MAX);
 	scan->need += d->sizeof_message + sizeof(void *);
-	if (depth > JSON_DEPTH_MAX) {
+	if (depth > PROTO_DEPTH_MAX) {
 		scan->malformed = true;
 		return;
 	}
