@@ -68,7 +68,7 @@ static int main_run(const struct command *command, struct command_call *call)
 	ctx_init(&cx, arena, CTX_DEADLINE_NONE, command->words);
 	call->cx = &cx;
 	enum status st = command_run(command, call);
-	if (st != ST_OK)
+	if (st != ST_OK && st != ST_CANCELLED)
 		fprintf(stderr, "ferryd %s: %s\n", command->words, cx.err.message);
 	arena_destroy(arena);
 	if (fflush(stdout) != 0 && st == ST_OK) {

@@ -281,7 +281,8 @@ enum status serve_run(struct ctx *cx, const struct config *config)
 		enum status st = stages[i].start(&s);
 		if (st == ST_OK)
 			continue;
-		log_failure(LOG_ERROR, "serve.start", cx);
+		if (st != ST_CANCELLED)
+			log_failure(LOG_ERROR, "serve.start", cx);
 		serve_end(&s, i);
 		return st;
 	}
