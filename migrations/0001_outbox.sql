@@ -54,8 +54,10 @@ SELECT f::message_state, unnest(t)::message_state FROM (VALUES
 -- is dense and never given twice.
 CREATE SEQUENCE message_num CACHE 64;
 
+-- app_id has no foreign key: keys have one, apps are never deleted, and checking it would lock the app's row
+-- for every message of every concurrent group.
 CREATE TABLE message (
-	app_id        bigint NOT NULL REFERENCES app,
+	app_id        bigint NOT NULL,
 	id            uuid NOT NULL,
 	num           bigint NOT NULL DEFAULT nextval('message_num'),
 	version       bigint NOT NULL DEFAULT 1,  -- seq of its last event
