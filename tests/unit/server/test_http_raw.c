@@ -303,6 +303,27 @@ START_TEST(a_body_that_is_too_large_is_refused_and_the_client_can_read_why)
 }
 END_TEST
 
+/* Closing at once would reset the connection under a client that still sends, and many clients
+ * then never show the answer. */
+START_TEST(a_refused_client_may_finish_sending)
+{
+	struct rig *rig = rig_start(&quick);
+	size_t n;
+	char *text = big_request("GET /", 40000, "", &n);
+	int fd = raw_connect(port_of(rig));
+	raw_send(fd, text, n);
+	struct raw_reply r = raw_read(fd, 1000);
+	ck_assert_int_eq(r.status, 414);
+	ck_assert(r.closed && !r.reset);
+	for (int i = 0; i < 5; i++) {
+		ck_assert_int_eq(send(fd, text, 1000, MSG_NOSIGNAL), 1000);
+		clock_sleep_ms(50);
+	}
+	close(fd);
+	rig_stop(rig);
+}
+END_TEST
+
 START_TEST(who_waits_for_100_continue_is_refused_before_sending)
 {
 	struct rig *rig = rig_start(&quick);
@@ -510,7 +531,7 @@ SUITE("server/http_raw", what_two_servers_could_read_differently_is_refused,
       a_request_cut_anywhere_is_no_request, a_mutated_head_never_breaks_the_server,
       what_is_too_long_is_told_so,
       a_body_that_is_too_large_is_refused_and_the_client_can_read_why,
-      who_waits_for_100_continue_is_refused_before_sending,
+      a_refused_client_may_finish_sending, who_waits_for_100_continue_is_refused_before_sending,
       a_drip_is_cut_by_the_total_time_not_by_silence,
       a_client_that_does_not_read_its_answer_is_cut, pipelined_requests_are_answered_in_order,
       clients_that_leave_early_do_no_harm, two_thousand_idle_connections_do_not_stop_others,
