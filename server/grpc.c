@@ -221,10 +221,12 @@ static void config_complete(struct grpc_config *config)
 		config->stream_age_s = GRPC_STREAM_AGE_S;
 }
 
-/* The core's own lines are in a form of their own, and mostly about clients that went away. */
+/* Lines of the core itself, at most one a second: clients can provoke them. */
 static void core_log(gpr_log_func_args *args)
 {
-	if (args->severity == GPR_LOG_SEVERITY_ERROR)
+	static atomic_llong last_s = -1;
+	long long now_s = clock_mono_ms() / 1000;
+	if (args->severity == GPR_LOG_SEVERITY_ERROR && atomic_exchange(&last_s, now_s) != now_s)
 		log_event(LOG_WARN, "grpc.core", "%s", args->message);
 }
 
