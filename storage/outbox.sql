@@ -7,8 +7,8 @@ SELECT v.* FROM (
 JOIN outbox_item v USING (app_id, id) ORDER BY k.num;
 
 -- name: outbox_lock
--- $1 app_ids, $2 ids
-SELECT m.app_id, m.id FROM unnest($1::bigint[], $2::uuid[]) k (app_id, id)
+-- $1 app_ids, $2 ids, in which one may stand twice
+SELECT m.app_id, m.id FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::uuid[])) k (app_id, id)
 JOIN message m ON m.app_id = k.app_id AND m.id = k.id ORDER BY m.app_id, m.id FOR NO KEY UPDATE OF m;
 
 -- name: outbox_names_by_keys
