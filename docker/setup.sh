@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Install what Ferry needs and is not there yet: packages from Debian 12, and the npm
-# packages of contracts/ and tests/ (inside this folder).
+# Install what Ferry needs and is not there yet: packages from Debian 12, and the npm packages of
+# contracts/ (to run) and tests/ (with test or bench), inside this folder.
 #
 #	docker/setup.sh [--with test] [--with bench] [--check]
 #
@@ -29,13 +29,14 @@ say() { printf 'setup: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
 packages=("${PACKAGES_RUN[@]}")
+npm_folders=(contracts)
 check_only=
 while [ $# -gt 0 ]; do
 	case "$1" in
 	--with)
 		case "${2:-}" in
-		test) packages+=("${PACKAGES_TEST[@]}") ;;
-		bench) packages+=("${PACKAGES_BENCH[@]}") ;;
+		test) packages+=("${PACKAGES_TEST[@]}"); npm_folders=(contracts tests) ;;
+		bench) packages+=("${PACKAGES_BENCH[@]}"); npm_folders=(contracts tests) ;;
 		*) die "--with takes test or bench" ;;
 		esac
 		shift 2 ;;
@@ -145,6 +146,14 @@ apt_watched() {
 	wait "$pid"
 }
 
+# npm's cache lies inside the folder as well: nothing outside it is touched
+npm_in() {
+	local folder=$1
+	shift
+	(cd "$root/$folder" && npm "$@" --legacy-peer-deps --ignore-scripts --no-audit --no-fund \
+		--no-update-notifier --cache "$root/build/npm-cache")
+}
+
 # npm_install FOLDER: the packages of its lock file, once for each content of it
 npm_install() {
 	local folder=$1 stamp sum
@@ -156,11 +165,13 @@ npm_install() {
 	say "installing the npm packages of $folder/ (a minute or so the first time)"
 	local log="$root/build/setup-npm.log"
 	mkdir -p "$root/build"
-	# npm's cache lies inside the folder as well: nothing outside it is touched
-	if ! (cd "$root/$folder" && npm ci --legacy-peer-deps --ignore-scripts --no-audit --no-fund \
-			--no-update-notifier --cache "$root/build/npm-cache") >"$log" 2>&1; then
-		tail -n 15 "$log" >&2
-		die "npm ci in $folder/ failed: the lines above are the end of $log"
+	if ! npm_in "$folder" ci >"$log" 2>&1; then
+		# Newer npm refuses a lock file without the binaries of other systems (npm omits those that the registry
+		# it was written with does not have); `install` takes the versions and checksums of the same file.
+		grep -q 'Missing: .* from lock file' "$log" && npm_in "$folder" install --no-save >"$log" 2>&1 || {
+			tail -n 15 "$log" >&2
+			die "the npm packages of $folder/ cannot be installed: the lines above are the end of $log"
+		}
 	fi
 	printf '%s\n' "$sum" >"$stamp"
 }
@@ -178,5 +189,6 @@ if [ ${#wanted[@]} -gt 0 ]; then
 	node_is_usable || die "node and npm $NODE_MAJOR_MIN or newer are needed; 'node --version' says" \
 		"'$(node --version 2>&1 || true)' and stands before /usr/bin in PATH"
 fi
-npm_install contracts
-npm_install tests
+for folder in "${npm_folders[@]}"; do
+	npm_install "$folder"
+done
