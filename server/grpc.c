@@ -250,6 +250,7 @@ struct grpc_front *grpc_start(const struct grpc_config *config, struct api *api)
 	config_complete(&front->config);
 	front->api = api;
 	front->protoset = protoset_create();
+	front->names = random_u64();
 	front->ready = queue_create(front->config.calls_max + 1);
 	lock_init(&front->lock);
 	front->server = server_create();

@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <grpc/support/time.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -110,13 +111,15 @@ void grpc_rpc_complete(struct grpc_tag *tag, bool ok)
 	rpc_post(tag->rpc, tag->event, true);
 }
 
-/* From any thread of the api. An answer is sent from there: one change of thread less is a fifth
- * more calls. A stream is not, for it would call the api from within the api. */
+/* From any thread of the api. What was read is answered from there: one change of thread less. What
+ * was accepted is not, for the next group waits for that thread; nor is a stream, for it would call
+ * the api from within the api. */
 static void rpc_done(struct api_call *call, enum status st)
 {
 	struct grpc_rpc *rpc = call->transport;
 	rpc->api_status = st;
-	rpc_post(rpc, GRPC_EVENT_DONE, rpc->method->kind == GRPC_UNARY);
+	rpc_post(rpc, GRPC_EVENT_DONE,
+		 rpc->method->kind == GRPC_UNARY && call->method->queue != API_QUEUE_ACCEPT);
 }
 
 static void rpc_wake(void *arg)
@@ -244,6 +247,14 @@ static enum status rpc_start(struct grpc_rpc *rpc)
 	return ST_INTERNAL;
 }
 
+/* A new request id: what this start of the server drew, then a number. Drawing anew for each call
+ * would cost as much as reading its request. */
+static void rpc_name(struct grpc_rpc *rpc)
+{
+	snprintf(rpc->request_id, sizeof rpc->request_id, "req_%016" PRIx64 "%016llx",
+		 rpc->front->names, atomic_fetch_add(&rpc->front->calls, 1));
+}
+
 static void rpc_on_arrived(struct grpc_rpc *rpc)
 {
 	struct grpc_front *front = rpc->front;
@@ -251,14 +262,9 @@ static void rpc_on_arrived(struct grpc_rpc *rpc)
 	size_t live = atomic_fetch_add(&front->live, 1) + 1;
 	grpc_rpc_arm(front, rpc->method, rpc->queue);
 	atomic_fetch_sub(&front->armed, 1);
-	atomic_fetch_add(&front->calls, 1);
 	rpc->is_live = true;
 	rpc_watch_close(rpc);
-	uint8_t id[16];
-	char hex[33] = "";
-	uuid_v7(id);
-	hex_digits(hex, id, sizeof id);
-	snprintf(rpc->request_id, sizeof rpc->request_id, "req_%s", hex);
+	rpc_name(rpc);
 	rpc->begun_ms = clock_mono_ms();
 	rpc->arena = arena_create(GRPC_ARENA_BYTES_MAX);
 	ctx_init(&rpc->api.cx, rpc->arena, rpc->method ? rpc_timeout_ms(rpc) : 0, rpc->request_id);

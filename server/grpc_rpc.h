@@ -8,8 +8,8 @@
  * one thread at a time without a lock, whatever thread that is.
  *
  *	poller threads   completion queue -> arrived, closed, sent, read
- *	the api's        done, of calls that are no streams
- *	ready thread     queue of calls that others posted to: stream opened, woken; tick
+ *	the api's        done, of calls that read
+ *	ready thread     queue of calls that others posted to: accepted, stream opened, woken; tick
  */
 #ifndef FERRY_SERVER_GRPC_RPC_H
 #define FERRY_SERVER_GRPC_RPC_H
@@ -57,6 +57,7 @@ struct grpc_front {
 	struct grpc_config config;
 	struct api *api;
 	struct protoset *protoset;
+	uint64_t names; /* drawn at start, the first half of each request id */
 	grpc_server *server;
 	int port;
 	struct grpc_method methods[GRPC_METHODS_MAX];

@@ -74,8 +74,6 @@ static void batch_status(struct grpc_batch *batch, struct grpc_rpc *rpc, grpc_st
 {
 	rpc->has_ended = true;
 	batch->details = grpc_slice_from_copied_string(sentence);
-	metadata_add(batch->trailing, &batch->trailing_count, "x-request-id", rpc->request_id,
-		     strlen(rpc->request_id));
 	grpc_op *op = &batch->ops[batch->ops_count++];
 	op->op = GRPC_OP_SEND_STATUS_FROM_SERVER;
 	op->data.send_status_from_server.status = code;
@@ -150,6 +148,9 @@ void grpc_rpc_end_error(struct grpc_rpc *rpc, struct ctx *cx)
 			    "grpc.call_failed", cx);
 	struct bytes status = api_error_status(cx);
 	batch_begin(&batch, rpc);
+	/* Again, for clients that show a failed call's trailing metadata only. */
+	metadata_add(batch.trailing, &batch.trailing_count, "x-request-id", rpc->request_id,
+		     strlen(rpc->request_id));
 	metadata_add(batch.trailing, &batch.trailing_count, "grpc-status-details-bin", status.p,
 		     status.n);
 	batch_status(&batch, rpc, (grpc_status_code)status_grpc(cx->err.status), cx->err.message);
