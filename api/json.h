@@ -4,8 +4,8 @@
  * descriptor and from json_fields.def, so no method has code of its own for it. Everything decoded
  * here came from outside: what passes is well-formed, bounded, valid UTF-8 and without NUL.
  *
- * JSON_REST     snake_case members; bytes 0x-hex; 64-bit integers as decimal strings; times RFC 3339
- *               in UTC; enum values without their type's prefix; absent sub-messages are null.
+ * JSON_REST     snake_case members; bytes 0x-hex; 64-bit integers as decimal strings; times
+ *               RFC 3339 in UTC; enum values without their type's prefix; absent sub-messages are null.
  * JSON_CONNECT  the canonical proto3 mapping: camelCase, base64, defaults left out.
  *
  * Both refuse unknown members, members given twice, more than JSON_DEPTH_MAX levels, and NUL.

@@ -137,7 +137,8 @@ static bool read_array(struct ctx *cx, const struct json_path *path, enum json_s
 static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessageDescriptor *d,
 						  enum json_style style, const char *name)
 {
-	const ProtobufCFieldDescriptor *f = protobuf_c_message_descriptor_get_field_by_name(d, name);
+	const ProtobufCFieldDescriptor *f =
+		protobuf_c_message_descriptor_get_field_by_name(d, name);
 	if (f || style == JSON_REST)
 		return f;
 	for (unsigned i = 0; i < d->n_fields; i++) {
@@ -184,7 +185,8 @@ static bool read_object(struct ctx *cx, const struct json_path *path, enum json_
 		}
 		uint64_t bit = UINT64_C(1) << (f - d->fields);
 		if (seen & bit) {
-			good = json_path_wrong(cx, &member, "DUPLICATE", "the member is given twice");
+			good = json_path_wrong(cx, &member, "DUPLICATE",
+					       "the member is given twice");
 			continue;
 		}
 		seen |= bit;

@@ -133,7 +133,8 @@ static void put_time(struct buf *b, enum json_style style, const Google__Protobu
 	int64_t s = t->seconds < second_min ? second_min :
 		    t->seconds > second_max ? second_max : t->seconds;
 	unsigned nanos = t->nanos >= 0 && t->nanos < 1000000000 ? (unsigned)t->nanos : 0;
-	/* Days since 0000-03-01, so that the leap day ends the year: civil_from_days by H. Hinnant. */
+	/* Days since 0000-03-01, so that the leap day ends the year:
+	 * civil_from_days by H. Hinnant. */
 	int64_t second = ((s % 86400) + 86400) % 86400;
 	int64_t z = (s - second) / 86400 + 719468;
 	unsigned era = (unsigned)(z / 146097);

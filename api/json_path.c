@@ -15,7 +15,8 @@ static void path_put(struct buf *b, const struct json_path *path)
 		buf_printf(b, "%zu", path->index);
 		return;
 	}
-	/* RFC 6901: "~0" is ~ and "~1" is /. A stranger's member may be long: its head is enough. */
+	/* RFC 6901: "~0" is ~ and "~1" is /. A stranger's member may be long: its head
+	 * is enough. */
 	for (size_t i = 0; path->name[i] && i < JSON_PATH_STEP_BYTES_MAX; i++) {
 		if (path->name[i] == '~')
 			buf_puts(b, "~0");

@@ -13,11 +13,11 @@
 enum { OPENAPI_TEXT_BYTES_MAX = 64 * 1024 };
 
 static const char openapi_about[] =
-	"Ferry carries identity and messages across chains. A request that is answered with success "
-	"is durable. `GET /v1/messages/{id}` says at any time where a message is, why, and who must "
-	"act next.\n\n"
-	"Integers of 64 bits and amounts are decimal strings, bytes are 0x-hex, times are RFC 3339 in "
-	"UTC. Unknown members are refused. Every error is a problem (RFC 9457) with a `code`; "
+	"Ferry carries identity and messages across chains. A request that is answered with "
+	"success is durable. `GET /v1/messages/{id}` says at any time where a message is, why, and "
+	"who must act next.\n\n"
+	"Integers of 64 bits and amounts are decimal strings, bytes are 0x-hex, times are RFC 3339 "
+	"in UTC. Unknown members are refused. Every error is a problem (RFC 9457) with a `code`; "
 	"`retryable` says whether the same request may simply be sent again.";
 
 static json_t *made(json_t *v)
@@ -106,14 +106,15 @@ static json_t *parameters_of(struct openapi *o, const struct api_method *m)
 		const char *comment = openapi_comment(o, m->request->name, "id");
 		json_t *schema = text_schema("^(msg_[0-9a-f]{32}|0x[0-9a-fA-F]{64})$");
 		add_parameter(list, "path", "id", true,
-			      *comment ? comment : "The message's id (msg_…) or guid (0x…).", schema);
+			      *comment ? comment : "The message's id (msg_…) or guid (0x…).",
+			      schema);
 	}
 	if (is_get(m))
 		add_query(o, m, list);
 	if (m->id == API_SEND_MESSAGE)
 		add_parameter(list, "header", "Idempotency-Key", true,
-			      "New for each message; the same again replays the first answer. Kept for "
-			      "7 days and until the message is final.",
+			      "New for each message; the same again replays the first answer. "
+			      "Kept for 7 days and until the message is final.",
 			      text_schema("^[!-~]{16,255}$"));
 	if (m->id == API_GET_MESSAGE) {
 		add_parameter(list, "query", "wait", false,
@@ -222,7 +223,8 @@ static json_t *responses_of(struct openapi *o, const struct api_method *m)
 	json_object_set_new(responses, code, success_of(o, m));
 	if (m->id == API_GET_MESSAGE)
 		json_object_set_new(responses, "304",
-				    json_pack("{s:s}", "description", "What the client has is current."));
+				    json_pack("{s:s}", "description",
+					      "What the client has is current."));
 	for (size_t i = 0; i < STATUS_COUNT; i++) {
 		int http = status_http(openapi_statuses[i]);
 		snprintf(code, sizeof code, "%d", http);
@@ -340,7 +342,8 @@ static json_t *header(const char *description, const char *type)
 static json_t *components(struct openapi *o, json_t *responses)
 {
 	static const char key[] = "`Authorization: Bearer %s`. %s";
-	const char *secret = arena_printf(o->arena, key, "sk_…", "For servers; never in a browser.");
+	const char *secret = arena_printf(o->arena, key, "sk_…",
+					  "For servers; never in a browser.");
 	const char *publishable = arena_printf(o->arena, key, "pk_…",
 					       "For browsers: reads by id, sends what is signed.");
 	return made(json_pack(
@@ -363,8 +366,8 @@ struct bytes api_openapi(struct arena *a, const char *version)
 	json_t *responses = problem_responses(&o);
 	json_t *document = made(json_pack(
 		"{s:s,s:{s:s,s:s,s:s,s:{s:s,s:s}},s:[{s:s,s:s}],s:o,s:o,s:o}", "openapi", "3.1.0",
-		"info", "title", "Ferry", "version", version, "description", openapi_about, "license",
-		"name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url", "/",
+		"info", "title", "Ferry", "version", version, "description", openapi_about,
+		"license", "name", "Apache-2.0", "identifier", "Apache-2.0", "servers", "url", "/",
 		"description", "This server", "tags", tags(&o), "paths", all, "components",
 		components(&o, responses)));
 	char *text = json_dumps(document, JSON_COMPACT);

@@ -229,7 +229,8 @@ json_t *openapi_example(struct openapi *o, const ProtobufCMessageDescriptor *d, 
 		if ((of_oneof && chosen) || (skip && strcmp(f->name, skip) == 0))
 			continue;
 		chosen |= of_oneof;
-		const struct openapi_row *row = find_row(ROWS(example_rows), d->short_name, f->name);
+		const struct openapi_row *row =
+			find_row(ROWS(example_rows), d->short_name, f->name);
 		if (!row && f->type != PROTOBUF_C_TYPE_MESSAGE)
 			row = find_row(ROWS(example_rows), "ANY", f->name);
 		if (!row && f->type == PROTOBUF_C_TYPE_MESSAGE &&

@@ -16,7 +16,7 @@ enum {
 	/* As other readers of protobuf. One level of JSON in a Struct is three here. */
 	PROTO_DEPTH_MAX = 100,
 	PROTO_NEED_BYTES_MAX = 6 * 1024 * 1024, /* of memory for one message */
-	PROTO_FIELD_BYTES = 64,                 /* what protobuf-c notes for each field on the wire */
+	PROTO_FIELD_BYTES = 64, /* what protobuf-c notes for each field on the wire */
 	PROTO_WIRE_VARINT = 0,
 	PROTO_WIRE_FIXED64 = 1,
 	PROTO_WIRE_BYTES = 2,

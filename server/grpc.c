@@ -117,12 +117,13 @@ static void methods_register(struct grpc_front *front)
 	for (size_t i = 0; i < API_METHODS_COUNT; i++) {
 		const struct api_method *api = &api_methods[i];
 		snprintf(path, sizeof path, "/%s/%s", api->service, api->rpc);
+		bool stream = api->queue == API_QUEUE_STREAM;
 		size_t bytes_max = api->body_bytes_max;
 		if (bytes_max < GRPC_REQUEST_BYTES_MIN)
 			bytes_max = GRPC_REQUEST_BYTES_MIN;
 		method_add(front,
 			   (struct grpc_method){
-				   .kind = api->queue == API_QUEUE_STREAM ? GRPC_STREAM : GRPC_UNARY,
+				   .kind = stream ? GRPC_STREAM : GRPC_UNARY,
 				   .api = api,
 				   .request = api->request,
 				   .reply = api->reply,

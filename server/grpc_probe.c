@@ -28,7 +28,8 @@ static bool probe_call(grpc_channel *channel, grpc_completion_queue *queue, gpr_
 {
 	grpc_call *call = grpc_channel_create_call(
 		channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue,
-		grpc_slice_from_static_string("/grpc.health.v1.Health/Check"), NULL, deadline, NULL);
+		grpc_slice_from_static_string("/grpc.health.v1.Health/Check"), NULL, deadline,
+		NULL);
 	grpc_slice empty = grpc_empty_slice(); /* HealthCheckRequest {} */
 	grpc_byte_buffer *request = grpc_raw_byte_buffer_create(&empty, 1);
 	grpc_byte_buffer *reply = NULL;

@@ -10,6 +10,12 @@
 #include "grpc/reflection/v1/reflection.pb-c.h"
 #include "server/grpc_rpc.h"
 
+/* Members of the two oneofs, by the generated names. */
+#define ASKED(what) GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_##what
+#define GIVEN(what) GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_##what
+#define reflect_request Grpc__Reflection__V1__ServerReflectionRequest
+#define reflect_response Grpc__Reflection__V1__ServerReflectionResponse
+
 
 static const char *const builtin_services[] = {
 	"grpc.health.v1.Health",
@@ -30,7 +36,7 @@ static void put_service(struct arena *a, Grpc__Reflection__V1__ListServiceRespon
 	list->service[list->n_service++] = service;
 }
 
-static void answer_services(struct arena *a, Grpc__Reflection__V1__ServerReflectionResponse *out)
+static void answer_services(struct arena *a, reflect_response *out)
 {
 	const size_t builtins = sizeof builtin_services / sizeof builtin_services[0];
 	Grpc__Reflection__V1__ListServiceResponse *list =
@@ -41,24 +47,22 @@ static void answer_services(struct arena *a, Grpc__Reflection__V1__ServerReflect
 		put_service(a, list, api_methods[i].service);
 	for (size_t i = 0; i < builtins; i++)
 		put_service(a, list, builtin_services[i]);
-	out->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_LIST_SERVICES_RESPONSE;
+	out->message_response_case = GIVEN(LIST_SERVICES_RESPONSE);
 	out->list_services_response = list;
 }
 
-static void answer_error(struct arena *a, Grpc__Reflection__V1__ServerReflectionResponse *out, int code, const char *sentence)
+static void answer_error(struct arena *a, reflect_response *out, int code, const char *sentence)
 {
 	Grpc__Reflection__V1__ErrorResponse *error =
 		(Grpc__Reflection__V1__ErrorResponse *)api_message_new(
 			a, &grpc__reflection__v1__error_response__descriptor);
 	error->error_code = code;
 	error->error_message = arena_strdup(a, sentence);
-	out->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ERROR_RESPONSE;
+	out->message_response_case = GIVEN(ERROR_RESPONSE);
 	out->error_response = error;
 }
 
-static void answer_files(struct arena *a, const struct protoset *set, Grpc__Reflection__V1__ServerReflectionResponse *out,
+static void answer_files(struct arena *a, const struct protoset *set, reflect_response *out,
 			 const char *file)
 {
 	struct bytes files[PROTOSET_FILES_MAX];
@@ -76,43 +80,41 @@ static void answer_files(struct arena *a, const struct protoset *set, Grpc__Refl
 		reply->file_descriptor_proto[i].data = (uint8_t *)(uintptr_t)files[i].p;
 		reply->file_descriptor_proto[i].len = files[i].n;
 	}
-	out->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_FILE_DESCRIPTOR_RESPONSE;
+	out->message_response_case = GIVEN(FILE_DESCRIPTOR_RESPONSE);
 	out->file_descriptor_response = reply;
 }
 
-static void answer_extensions(struct arena *a, Grpc__Reflection__V1__ServerReflectionResponse *out, const char *type)
+static void answer_extensions(struct arena *a, reflect_response *out, const char *type)
 {
 	Grpc__Reflection__V1__ExtensionNumberResponse *reply =
 		(Grpc__Reflection__V1__ExtensionNumberResponse *)api_message_new(
 			a, &grpc__reflection__v1__extension_number_response__descriptor);
 	reply->base_type_name = arena_strdup(a, type);
-	out->message_response_case =
-		GRPC__REFLECTION__V1__SERVER_REFLECTION_RESPONSE__MESSAGE_RESPONSE_ALL_EXTENSION_NUMBERS_RESPONSE;
+	out->message_response_case = GIVEN(ALL_EXTENSION_NUMBERS_RESPONSE);
 	out->all_extension_numbers_response = reply;
 }
 
-static void answer(struct arena *a, const struct protoset *set, Grpc__Reflection__V1__ServerReflectionRequest *in,
-		   Grpc__Reflection__V1__ServerReflectionResponse *out)
+static void answer(struct arena *a, const struct protoset *set, reflect_request *in,
+		   reflect_response *out)
 {
 	int asked = (int)in->message_request_case;
 	switch (asked) {
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_LIST_SERVICES:
+	case ASKED(LIST_SERVICES):
 		answer_services(a, out);
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_BY_FILENAME:
+	case ASKED(FILE_BY_FILENAME):
 		answer_files(a, set, out, in->file_by_filename);
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_SYMBOL:
+	case ASKED(FILE_CONTAINING_SYMBOL):
 		answer_files(a, set, out, protoset_file_of(set, in->file_containing_symbol));
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_ALL_EXTENSION_NUMBERS_OF_TYPE:
+	case ASKED(ALL_EXTENSION_NUMBERS_OF_TYPE):
 		if (protoset_file_of(set, in->all_extension_numbers_of_type))
 			answer_extensions(a, out, in->all_extension_numbers_of_type);
 		else
 			answer_error(a, out, status_grpc(ST_NOT_FOUND), "there is no such type");
 		return;
-	case GRPC__REFLECTION__V1__SERVER_REFLECTION_REQUEST__MESSAGE_REQUEST_FILE_CONTAINING_EXTENSION:
+	case ASKED(FILE_CONTAINING_EXTENSION):
 		answer_error(a, out, status_grpc(ST_NOT_FOUND), "there are no extensions");
 		return;
 	default:
@@ -128,9 +130,9 @@ enum status grpc_reflect_answer(struct grpc_rpc *rpc, struct ctx *cx,
 	ProtobufCMessage *in;
 	TRY(api_proto_decode(cx, &grpc__reflection__v1__server_reflection_request__descriptor, wire,
 			     &in));
-	Grpc__Reflection__V1__ServerReflectionResponse *reply = (Grpc__Reflection__V1__ServerReflectionResponse *)api_message_new(
+	reflect_response *reply = (reflect_response *)api_message_new(
 		cx->arena, &grpc__reflection__v1__server_reflection_response__descriptor);
-	reply->original_request = (Grpc__Reflection__V1__ServerReflectionRequest *)in;
+	reply->original_request = (reflect_request *)in;
 	reply->valid_host = reply->original_request->host;
 	answer(cx->arena, rpc->front->protoset, reply->original_request, reply);
 	*out = &reply->base;

@@ -333,7 +333,8 @@ static enum status stream_verdict(struct grpc_rpc *rpc, struct ctx *cx)
 				 "the server stops; go on elsewhere from what you have");
 	if (clock_mono_ms() - rpc->begun_ms > (int64_t)rpc->front->config.stream_age_s * 1000)
 		return fail_code(cx, ST_UNAVAILABLE, "STREAM_AGE",
-				 "the stream has run for its longest time; go on from what you have");
+				 "the stream has run for its longest time; go on from what you "
+				 "have");
 	return ST_OK;
 }
 
@@ -381,7 +382,8 @@ static void rpc_on_events(struct grpc_rpc *rpc, unsigned events)
 	}
 	if (events & GRPC_EVENT_SENT) {
 		rpc->is_sending = false;
-		rpc->is_gone |= !atomic_load(&rpc->sent.ok); /* the connection is gone; not an error of ours */
+		/* Then the connection is gone; that is no error of ours. */
+		rpc->is_gone |= !atomic_load(&rpc->sent.ok);
 	}
 	if (events & GRPC_EVENT_DONE)
 		rpc_on_done(rpc);

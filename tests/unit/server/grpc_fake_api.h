@@ -89,7 +89,8 @@ static inline enum status fake_answer_send(struct api_call *call)
 		clock_sleep_ms(300);
 	call->replayed = strcmp(ref, "replay") == 0;
 	call->etag = "3";
-	call->reply = &fake_message(call, call->idempotency_key ? call->idempotency_key : ref)->base;
+	ref = call->idempotency_key ? call->idempotency_key : ref;
+	call->reply = &fake_message(call, ref)->base;
 	return ST_OK;
 }
 
@@ -122,9 +123,10 @@ static inline void fake_answer(struct api *api, struct api_call *call)
 		break;
 	case API_GET_MESSAGE:
 		call->etag = "3";
-		if (strcmp(((Ferry__V1__GetMessageRequest *)call->request)->if_none_match, "3") == 0)
-			call->not_modified = true;
-		else
+		call->not_modified = strcmp(((Ferry__V1__GetMessageRequest *)call->request)
+						    ->if_none_match,
+					    "3") == 0;
+		if (!call->not_modified)
 			call->reply = &fake_message(call, "")->base;
 		break;
 	default:
@@ -171,7 +173,8 @@ static inline enum status fake_stream_next(struct api_stream *s, struct ctx *cx,
 					   ProtobufCMessage **msg, const char **cursor,
 					   void (*wake)(void *arg), void *arg)
 {
-	bool waits = strcmp(s->id, "silent") == 0 || (s->sent % 2 == 1 && strcmp(s->id, "flood") != 0);
+	bool waits = strcmp(s->id, "silent") == 0 ||
+		     (s->sent % 2 == 1 && strcmp(s->id, "flood") != 0);
 	if (strcmp(s->id, "three") == 0 && s->sent >= 6)
 		return ST_GONE;
 	if (waits) {
