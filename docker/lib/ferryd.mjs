@@ -52,6 +52,7 @@ function configLines(settings, { databaseUrl, chains, secrets }, role) {
 		'cors_origins: ["*"]',
 		'publishable_keys: true',
 		'unsafe_single_source: true',
+		...(process.env.FERRY_LOG_LEVEL ? [`log_level: ${process.env.FERRY_LOG_LEVEL}`] : []),
 		'daily_wei_per_app: "1000000000000000000000"',
 		`page_token_key_file: ${text(secrets.pageTokenFile)}`,
 		...(role === 'serve' ? [] : ['committee:', '  quorum: 2', '  signers:', ...secrets.committee.map((name) => `    - ${key(name)}`)]),

@@ -10,7 +10,7 @@ const TAIL_BYTES = 16384;
 /** An open log for a child: appends, so that the file may be cut under it. The caller closes it after the start. */
 export function openLog(folder, name) {
 	mkdirSync(folder, { recursive: true });
-	return openSync(path.join(folder, `${name}.log`), 'a', 0o640);
+	return openSync(path.join(folder, `${name}.log`), 'a', 0o600);
 }
 
 const logNames = (folder) => (existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : []);
