@@ -1,14 +1,15 @@
 #!/bin/bash
 # Lint what clients are given: proto/ with buf, openapi.json with redocly.
 #
-#	tests/lint.sh PROGRAM      PROGRAM --print writes openapi.json (tests/unit/api/test_openapi)
+#	tests/lint.sh [build/none/ferryd]      what is beside it, tests/unit/api/test_openapi, prints it
 #
 # A linter that is not installed, or wants a newer Node than there is, is skipped and said so.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 bin=$root/tests/node_modules/.bin
-print=${1:?usage: tests/lint.sh PROGRAM}
+ferryd=${1:-$root/build/none/ferryd}
+print=$(cd "$(dirname "$ferryd")" && pwd -P)/tests/unit/api/test_openapi
 failed=
 
 # usable NAME PACKAGE: is the linter there, and does this Node do for it?
