@@ -78,6 +78,10 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o $(LI
 
 $(BUILD)/tests/fuzz/fuzz_config: $(addprefix $(BUILD)/server/,config.o config_check.o yamldoc.o)
 
+$(BUILD)/tests/bench/%: $(BUILD)/tests/bench/%.o $(LIB_OBJ)
+	@echo "  link $@"
+	@$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
 # What a newcomer types: each installs what is missing first, then builds.
 run: ## set everything up, start it, deliver a first message; stays until Ctrl-C
 	@docker/setup.sh
