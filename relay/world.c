@@ -9,6 +9,7 @@
 enum {
 	ROUND_TIMEOUT_MS = 30000,
 	ROUND_BYTES_MAX = 1024 * 1024 * 1024,
+	ROUND_SLOW_US = 20000, /* worth a line when debugging */
 	FAILURE_WAIT_MS_MIN = 100,
 	FAILURE_WAIT_MS_MAX = 5000,
 	FAILURE_LOG_MS = 10000, /* the same failure is logged that often at most */
@@ -85,7 +86,12 @@ void world_run(const struct world_loop *loop)
 		arena_reset(arena);
 		ctx_init(&cx, arena, ROUND_TIMEOUT_MS, loop->name);
 		int wait_ms = 1000;
+		int64_t begun_us = clock_mono_us();
 		enum status st = loop->round(&cx, loop->self, &wait_ms);
+		int64_t us = clock_mono_us() - begun_us;
+		if (us > ROUND_SLOW_US)
+			log_event(LOG_DEBUG, "relay.round", "%s: %lld us, %zu KiB, %s", loop->name, (long long)us,
+				  arena_bytes(arena) / 1024, status_name(st));
 		if (st != ST_OK) {
 			wait_ms = world_failed(loop, &cx, &memory);
 			/* Wake-ups must not make it hammer what is down. */

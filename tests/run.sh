@@ -69,7 +69,7 @@ e2e() {
 	done
 }
 
-lint() { [ ! -e tests/lint.sh ] || part lint bash tests/lint.sh; }
+lint() { [ ! -e tests/lint.sh ] || part lint bash tests/lint.sh build/$SAN/ferryd; }
 model() { [ ! -e tests/model/run.sh ] || part model bash tests/model/run.sh; }
 
 [ $# -gt 0 ] || set -- unit fuzz tidy model contracts e2e lint
