@@ -66,6 +66,9 @@ size_t state_path(enum message_state from, enum message_state to, enum message_s
 	queue[tail++] = to;
 	while (head < tail && !seen[from]) {
 		enum message_state at = queue[head++];
+		/* What was not delivered must not get an event that says so: states of the end are no stops. */
+		if (at != to && state_is_done(at))
+			continue;
 		for (int s = 0; s < STATE_COUNT; s++) {
 			if (seen[s] || !moves[s][at])
 				continue;

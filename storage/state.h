@@ -36,7 +36,8 @@ bool state_is_terminal(enum message_state s);
 /* Has the path moved past the message on the destination? */
 bool state_is_done(enum message_state s);
 
-/* The shortest legal way from one state to another, both included.
+/* The shortest legal way from one state to another, both included, that passes through none of the states in
+ * which a message is done.
  * Returns: its length, 1 when from == to; 0 when there is none. `path` has room for STATE_COUNT. */
 size_t state_path(enum message_state from, enum message_state to, enum message_state *path);
 
