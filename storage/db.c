@@ -289,7 +289,7 @@ static enum status db_classify(const struct db *db)
 	return ST_DB;
 }
 
-/* Notes why a statement failed; an open transaction is over. */
+/* Notes why a statement failed. */
 static enum status db_failed(struct ctx *cx, struct db *db, const PGresult *res, const char *what)
 {
 	const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
@@ -299,8 +299,6 @@ static enum status db_failed(struct ctx *cx, struct db *db, const PGresult *res,
 	snprintf(db->constraint, sizeof db->constraint, "%s", constraint ? constraint : "");
 	char why[200];
 	db_why(db->conn, why, sizeof why);
-	if (lost)
-		db->in_tx = false;
 	return fail(cx, db_classify(db), "%s: %s", what, why[0] ? why : "the connection is lost");
 }
 
@@ -337,10 +335,9 @@ static enum status db_ready(struct ctx *cx, struct db *db)
 {
 	if (PQstatus(db->conn) != CONNECTION_OK) {
 		db->sqlstate[0] = 0;
-		if (db->in_tx) {
-			db->in_tx = false;
+		/* A statement of a lost transaction must not run alone: in_tx stays until the roll-back. */
+		if (db->in_tx)
 			return fail(cx, ST_DB, "the database connection was lost in a transaction");
-		}
 		TRY(db_connect(cx, db));
 	}
 	return db->in_tx ? ST_OK : db_set_timeout(cx, db);
@@ -385,6 +382,7 @@ enum status db_exec_params(struct ctx *cx, struct db *db, enum sql_id sql, struc
 	arena_defer(cx->arena, db_release_result, res);
 	rows->res = res;
 	rows->count = PQntuples(res);
+	rows->memo = arena_array(cx->arena, ROW_MEMOS, sizeof *rows->memo);
 	rows->affected = atoll(PQcmdTuples(res)); /* allowed: libpq gives digits or "" */
 	return ST_OK;
 }

@@ -44,10 +44,16 @@ static inline struct db_param p_bytess(const struct bytes *v, size_t n) { return
 static inline struct db_param p_uuids(const struct uuid *v, size_t n) { return (struct db_param){.type = DB_UUIDS, .p = v, .n = n}; }
 
 /* Rows, living in cx's arena. */
+enum { ROW_MEMOS = 64 };
+struct row_memo {
+	const char *name;
+	int column;
+};
 struct rows {
 	struct pg_result *res;
 	int count;
-	int64_t affected; /* of INSERT, UPDATE, DELETE */
+	int64_t affected;      /* of INSERT, UPDATE, DELETE */
+	struct row_memo *memo; /* ROW_MEMOS: where columns were found */
 };
 
 /* Runs one statement.
@@ -83,6 +89,7 @@ struct uuid *row_uuid_array(struct ctx *cx, const struct rows *r, int row, const
 int64_t *row_i64_array(struct ctx *cx, const struct rows *r, int row, const char *column, size_t *n);
 
 /* A transaction. tx_begin arms a roll-back that runs when the arena ends, unless tx_commit ran.
+ * When its connection is lost every statement fails (ST_DB) until tx_commit or tx_rollback: none runs alone.
  * tx_commit: ST_DB with db_sqlstate() "" means: unknown whether it committed. */
 MUST_USE enum status tx_begin(struct ctx *cx, struct db *db);
 MUST_USE enum status tx_commit(struct ctx *cx, struct db *db);
