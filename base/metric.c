@@ -20,9 +20,10 @@ const struct metric_row metric_rows[METRICS_COUNT] = {
 };
 
 static const char *const label_names[METRIC_LABELS_COUNT] = {
-	[METRIC_LABEL_NONE] = "",	  [METRIC_LABEL_STATUS] = "status",
-	[METRIC_LABEL_METHOD] = "method", [METRIC_LABEL_QUEUE] = "queue",
-	[METRIC_LABEL_STAGE] = "stage",	  [METRIC_LABEL_CHAIN] = "chain",
+	[METRIC_LABEL_NONE] = "",
+	[METRIC_LABEL_STATUS] = "status",
+	[METRIC_LABEL_METHOD] = "method",
+	[METRIC_LABEL_QUEUE] = "queue",
 };
 
 /* Upper bounds of the buckets: microseconds for SECONDS, items for ITEMS. +Inf follows. */
