@@ -9,8 +9,11 @@ HARDEN := -fstack-protector-strong -fstack-clash-protection -fPIE
 OPT_none := -O2 -D_FORTIFY_SOURCE=2
 OPT_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 OPT_tsan := -O1 -fsanitize=thread -fno-omit-frame-pointer
-CFLAGS = -std=gnu17 -g $(WARN) $(HARDEN) $(OPT_$(SAN)) -I. -I$(GEN) -I$(GEN)/proto $(shell pkg-config --cflags $(PKGS))
-LDLIBS = $(shell pkg-config --libs $(PKGS)) -lpthread -lm
+CFLAGS = -std=gnu17 -g $(WARN) $(HARDEN) $(OPT_$(SAN)) -I. -I$(GEN) -I$(GEN)/proto $(PKG_CFLAGS)
+# Asked once, and only when something is compiled: a bare machine has no pkg-config yet.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PKGS)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PKGS)))$(PKG_LIBS)
+LDLIBS = $(PKG_LIBS) -lpthread -lm
 LDFLAGS = -pie -Wl,-z,relro,-z,now $(filter -fsanitize%,$(OPT_$(SAN)))
 
 PROTOS := $(patsubst proto/%,%,$(wildcard proto/ferry/v1/*.proto proto/google/rpc/*.proto proto/grpc/*/*/*.proto)) $(addprefix google/protobuf/,$(addsuffix .proto,any descriptor duration struct timestamp))

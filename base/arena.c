@@ -40,10 +40,11 @@ static struct arena_block *arena_block_add(struct arena *a, size_t need)
 	size_t bytes = need > ARENA_BLOCK_BYTES ? need : ARENA_BLOCK_BYTES;
 	if (bytes > a->bytes_max || a->bytes > a->bytes_max - bytes)
 		arena_die("limit reached", a->bytes_max);
-	struct arena_block *block = calloc(1, sizeof *block + bytes);
+	struct arena_block *block = malloc(sizeof *block + bytes);
 	if (!block)
 		arena_die("out of memory", bytes);
 	block->bytes = bytes;
+	block->used = 0;
 	block->next = a->blocks;
 	a->blocks = block;
 	a->bytes += bytes;
@@ -97,7 +98,6 @@ void arena_reset(struct arena *a)
 	a->bytes = 0;
 	if (!keep)
 		return;
-	memset(keep->data, 0, keep->used);
 	keep->used = 0;
 	keep->next = NULL;
 	a->blocks = keep;
@@ -115,6 +115,7 @@ void *arena_alloc(struct arena *a, size_t n)
 		block = arena_block_add(a, need);
 	void *p = block->data + block->used;
 	block->used += need;
+	memset(p, 0, need); /* here and not by the block: most blocks are never filled */
 	return p;
 }
 
