@@ -30,7 +30,7 @@ function printFailure(error, say) {
 
 function printDoors(dev, say) {
 	say('');
-	say(`  REST, console   ${dev.http}   (docs: ${dev.http}/docs, console: ${dev.http}/console)`);
+	say(`  REST            ${dev.http}   (docs: ${dev.http}/docs)`);
 	say(`  gRPC            ${dev.grpc}   (reflection is on)`);
 	say(`  metrics         ${dev.admin}/metrics`);
 	for (const chain of dev.chains) say(`  chain ${chain.name.padEnd(9)} ${chain.rpc}   (eid ${chain.eid}, chain id ${chain.chain_id})`);
