@@ -88,8 +88,10 @@ static enum status reorg_own(struct ctx *cx, struct observe *o, const struct out
 	return journal_by_tx(cx, o->db, own, own_n, o->chain->config.eid, hashes, hashes_n);
 }
 
-static enum status reorg_items(struct ctx *cx, struct observe *o, int64_t above, size_t *count)
+static enum status reorg_items(struct ctx *cx, struct observe *o, const struct cursor_block *ancestor,
+			       size_t *count)
 {
+	int64_t above = ancestor->number;
 	struct outbox_item *items;
 	enum message_state *before;
 	struct journal_mined *own;
@@ -100,7 +102,10 @@ static enum status reorg_items(struct ctx *cx, struct observe *o, int64_t above,
 	struct outbox_item **changed = arena_array(cx->arena, n ? n : 1, sizeof *changed);
 	for (size_t i = 0; i < n; i++) {
 		struct outbox_item *it = changed[i] = &items[i];
-		outbox_note(it, "REORGED")->chain_eid = eid;
+		struct outbox_event *e = outbox_note(it, "REORGED");
+		e->chain_eid = eid;
+		e->place.block = ancestor->number; /* what later reorganisations need to know */
+		e->place.block_hash = ancestor->hash;
 		const struct journal_mined *carrier = NULL;
 		for (size_t k = 0; k < own_n; k++)
 			if (hash_equal(&own[k].tx_hash, &it->src.tx_hash))
@@ -122,7 +127,7 @@ enum status observe_rewind(struct ctx *cx, struct observe *o)
 	TRY(reorg_ancestor(cx, o, &ancestor));
 	TRY(tx_begin(cx, o->db));
 	TRY(lease_fence(cx, o->db, &o->lease));
-	TRY(reorg_items(cx, o, ancestor.number, &messages));
+	TRY(reorg_items(cx, o, &ancestor, &messages));
 	TRY(journal_unmine(cx, o->db, &transactions, eid, ancestor.number));
 	TRY(cursor_rewind(cx, o->db, eid, &ancestor));
 	o->positioned = false;

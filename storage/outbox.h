@@ -114,15 +114,16 @@ struct outbox_names {
 };
 MUST_USE enum status outbox_names_by_keys(struct ctx *cx, struct db *db, struct outbox_names *out,
 					  const struct bytes *request_ids, size_t request_ids_n,
-					  const struct bytes *guids, size_t guids_n);/* Of these, the ones that still wait for their source transaction. Not locked. */
+					  const struct bytes *guids, size_t guids_n);
+/* Of these, the ones that still wait for their source transaction. Not locked. */
 MUST_USE enum status outbox_names_tracked(struct ctx *cx, struct db *db, struct outbox_names *out,
 					  const int64_t *apps, const struct uuid *ids, size_t n);
 
 /* Items of stage FINALITY (or CONFIRM) on a chain whose block is at or below `block`, locked. */
 MUST_USE enum status outbox_final(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
 				  int64_t eid, enum outbox_stage stage, int64_t block, size_t max);
-/* Items with an event on the chain above `block`, locked; *first_state: the state before the first such
- * event there, an array beside items. */
+/* Items with an event on the chain above `block`, locked; (*before)[i]: the state of items[i] before its first
+ * move there that no earlier reorganisation took back, its present state when there is none. */
 MUST_USE enum status outbox_above(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
 				  enum message_state **before, int64_t eid, int64_t block);
 
@@ -139,7 +140,7 @@ void outbox_move_along(struct outbox_item *item, enum message_state to, int64_t 
 		       const struct outbox_place *place, const char *reason);
 /* The item was changed in another way: its rows are written too. */
 void outbox_touch(struct outbox_item *item);
-/* Writes all changed items. ST_FENCED when one changed behind a lock (cannot happen by design). */
+/* Writes all changed items. ST_BUSY when one changed behind a lock (cannot happen by design): roll back. */
 MUST_USE enum status outbox_save(struct ctx *cx, struct db *db, struct outbox_item *const *items,
 				 size_t n);
 /* Makes a message of tenant 0 for a packet that somebody else sent, in state SENT with its event; a guid that

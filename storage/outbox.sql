@@ -35,13 +35,14 @@ WHERE (m.src_eid = $1 OR m.dst_eid = $1) AND EXISTS (
 ORDER BY m.app_id, m.id FOR NO KEY UPDATE OF m;
 
 -- name: outbox_before
--- The state before the first move on the chain above a block. $1 app_ids, $2 ids, $3 eid, $4 block
+-- The state before the first move on the chain above a block that no earlier reorganisation took back: a REORGED event holds
+-- the last block that stayed. $1 app_ids, $2 ids, $3 eid, $4 block
 SELECT DISTINCT ON (e.app_id, e.message_id) e.app_id, e.message_id AS id, e.from_state AS before
 FROM unnest($1::bigint[], $2::uuid[]) k (app_id, id)
 JOIN event e ON e.app_id = k.app_id AND e.message_id = k.id
 WHERE e.chain_eid = $3 AND e.block_number > $4 AND e.from_state IS NOT NULL
-  AND e.seq > coalesce((SELECT max(r.seq) FROM event r
-	WHERE r.app_id = k.app_id AND r.message_id = k.id AND r.type = 'REORGED' AND r.chain_eid = $3), 0)
+  AND NOT EXISTS (SELECT 1 FROM event r WHERE r.app_id = k.app_id AND r.message_id = k.id AND r.type = 'REORGED'
+	AND r.chain_eid = $3 AND r.seq > e.seq AND r.block_number < e.block_number)
 ORDER BY e.app_id, e.message_id, e.seq;
 
 -- name: outbox_load
