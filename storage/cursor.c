@@ -28,7 +28,7 @@ enum status cursor_advance(struct ctx *cx, struct db *db, int64_t eid,
 	const struct cursor_block *last = &blocks[n - 1];
 	TRY(db_exec(cx, db, SQL_CURSOR_BLOCKS, NULL, p_i64(eid), p_i64s(numbers, n),
 		    p_bytess(hashes, n)));
-	if (last->number % 64 == 0 || n > 64)
+	if ((blocks[0].number - 1) / 64 != last->number / 64) /* once in a while */
 		TRY(db_exec(cx, db, SQL_CURSOR_PRUNE, NULL, p_i64(eid),
 			    p_i64(last->number - CURSOR_BLOCKS_KEPT)));
 	return db_exec(cx, db, SQL_CURSOR_MOVE, NULL, p_i64(eid), p_i64(last->number),
