@@ -19,10 +19,10 @@ static enum status act_answer(struct work *w, const struct message_ref *ref)
 	TRY(message_read(w->cx, w->db, &m, ref, 1));
 	if (!m)
 		return fail(w->cx, ST_NOT_FOUND, "there is no such message");
-	Ferry__V1__Message *reply = view_message(w->cx->arena, &w->api->config, w->world, m,
+	Ferry__V1__Message *reply = view_message(w->call->arena, &w->api->config, w->world, m,
 						 clock_wall_us());
 	w->call->reply = &reply->base;
-	w->call->etag = view_etag(w->cx->arena, m->version);
+	w->call->etag = view_etag(w->call->arena, m->version);
 	return ST_OK;
 }
 

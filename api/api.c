@@ -180,6 +180,18 @@ void handler_finish(struct api_call *call, enum status st)
 	atomic_fetch_sub(&api->calls, 1);
 }
 
+enum status handler_blame(struct api_call *call, const struct ctx *cx, enum status st)
+{
+	call->cx.err = cx->err;
+	for (size_t i = 0; i < cx->err.details_count; i++) {
+		struct ctx_detail *d = &call->cx.err.details[i];
+		d->pointer = arena_strdup(call->arena, d->pointer);
+		d->code = arena_strdup(call->arena, d->code);
+		d->detail = arena_strdup(call->arena, d->detail);
+	}
+	return st;
+}
+
 static enum status refuse_stop(struct ctx *cx)
 {
 	return fail(cx, ST_UNAVAILABLE, "the service is stopping: ask again, another process answers");

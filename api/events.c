@@ -31,10 +31,10 @@ enum status events_of_message(struct work *w)
 	size_t n;
 	TRY(read_message(w->cx, w->db, &m, &w->call->who, in->id));
 	TRY(event_list(w->cx, w->db, &events, &n, &m->ref, 0, EVENTS_OF_MESSAGE_MAX));
-	Ferry__V1__ListMessageEventsResponse *r = arena_alloc(w->cx->arena, sizeof *r);
+	Ferry__V1__ListMessageEventsResponse *r = arena_alloc(w->call->arena, sizeof *r);
 	ferry__v1__list_message_events_response__init(r);
 	r->n_events = n;
-	r->events = events_view(w->cx->arena, events, n);
+	r->events = events_view(w->call->arena, events, n);
 	w->call->reply = &r->base;
 	return ST_OK;
 }
@@ -75,11 +75,11 @@ enum status events_of_app(struct work *w)
 	TRY(event_feed(w->cx, w->db, &events, &n, w->call->who.app_id, at, size));
 	if (n > 0)
 		at = events[n - 1].at;
-	Ferry__V1__ListEventsResponse *r = arena_alloc(w->cx->arena, sizeof *r);
+	Ferry__V1__ListEventsResponse *r = arena_alloc(w->call->arena, sizeof *r);
 	ferry__v1__list_events_response__init(r);
 	r->n_events = n;
-	r->events = events_view(w->cx->arena, events, n);
-	r->next_page_token = (char *)stream_cursor(w->cx->arena, &w->api->config,
+	r->events = events_view(w->call->arena, events, n);
+	r->next_page_token = (char *)stream_cursor(w->call->arena, &w->api->config,
 						   w->call->who.app_id, at);
 	w->call->reply = &r->base;
 	return ST_OK;

@@ -21,7 +21,7 @@ typedef Ferry__V1__GetExecutionResponse__Call execution_call; /* protobuf-c's na
 static execution_call *execution_call_make(struct work *w, const char *step, const struct addr *to,
 					   struct buf *data, uint64_t gas, const char *value)
 {
-	struct arena *a = w->cx->arena;
+	struct arena *a = w->call->arena;
 	struct bytes bytes = buf_bytes(data);
 	uint64_t limit = gas + gas / 63 + tx_gas_intrinsic(bytes);
 	uint64_t floor = tx_gas_floor(bytes);
@@ -53,7 +53,7 @@ enum status execution_get(struct work *w)
 {
 	const Ferry__V1__GetExecutionRequest *in =
 		(const Ferry__V1__GetExecutionRequest *)w->call->request;
-	struct arena *a = w->cx->arena;
+	struct arena *a = w->call->arena;
 	struct message *m;
 	struct packet p;
 	struct bytes raw;

@@ -55,6 +55,8 @@ enum {
 
 /* Ends a call. It must not be touched any more. */
 void handler_finish(struct api_call *call, enum status st);
+/* What went wrong in a thread's ctx becomes what went wrong with the call. Returns st. */
+enum status handler_blame(struct api_call *call, const struct ctx *cx, enum status st);
 /* Puts a call into a queue, or ends it with ST_BUSY or ST_UNAVAILABLE. item: the call, or what leads
  * to it. */
 void handler_push(struct api *api, enum handler_queue to, struct api_call *call, void *item);

@@ -36,7 +36,7 @@ static char *chain_detail(struct arena *a, const struct world_chain_view *c)
 
 enum status lanes_chains(struct work *w)
 {
-	struct arena *a = w->cx->arena;
+	struct arena *a = w->call->arena;
 	const struct api_config *config = &w->api->config;
 	Ferry__V1__ListChainsResponse *r = arena_alloc(a, sizeof *r);
 	ferry__v1__list_chains_response__init(r);
@@ -102,7 +102,7 @@ static void lane_latency(struct arena *a, Ferry__V1__Lane *out, const struct wor
 static Ferry__V1__Lane *lane_view(struct work *w, const struct api_chain *src,
 				  const struct api_chain *dst)
 {
-	struct arena *a = w->cx->arena;
+	struct arena *a = w->call->arena;
 	const struct world_lane *l = world_lane_of(w->world, src->eid, dst->eid);
 	Ferry__V1__Lane *out = arena_alloc(a, sizeof *out);
 	ferry__v1__lane__init(out);
@@ -128,7 +128,7 @@ static Ferry__V1__Lane *lane_view(struct work *w, const struct api_chain *src,
 enum status lanes_list(struct work *w)
 {
 	const struct api_config *config = &w->api->config;
-	struct arena *a = w->cx->arena;
+	struct arena *a = w->call->arena;
 	size_t n = config->chains_n;
 	Ferry__V1__ListLanesResponse *r = arena_alloc(a, sizeof *r);
 	ferry__v1__list_lanes_response__init(r);

@@ -32,14 +32,14 @@ static struct bytes list_receiver(struct work *w, ProtobufCBinaryData in)
 {
 	if (in.len != 20)
 		return list_bytes(w, in, 32, "/receiver");
-	uint8_t *word = arena_alloc(w->cx->arena, 32);
+	uint8_t *word = arena_alloc(w->call->arena, 32);
 	memcpy(word + 12, in.data, 20);
 	return bytes_of(word, 32);
 }
 
 static struct bytes list_author(struct work *w, const char *text)
 {
-	struct addr *a = arena_alloc(w->cx->arena, sizeof *a);
+	struct addr *a = arena_alloc(w->call->arena, sizeof *a);
 	uint64_t chain_id;
 	if (!text[0])
 		return (struct bytes){NULL, 0};
@@ -87,7 +87,7 @@ static struct token_scope list_scope(struct work *w)
 	f.page_size = 0;
 	f.page_token = (char *)protobuf_c_empty_string;
 	size_t n = ferry__v1__list_messages_request__get_packed_size(&f);
-	uint8_t *packed = arena_alloc(w->cx->arena, n);
+	uint8_t *packed = arena_alloc(w->call->arena, n);
 	ferry__v1__list_messages_request__pack(&f, packed);
 	return (struct token_scope){'m', w->call->who.app_id, bytes_of(packed, n)};
 }
@@ -95,7 +95,7 @@ static struct token_scope list_scope(struct work *w)
 static const char *list_token(struct work *w, const struct uuid *last)
 {
 	struct token_scope scope = list_scope(w);
-	char *out = arena_alloc(w->cx->arena, TOKEN_TEXT_BYTES);
+	char *out = arena_alloc(w->call->arena, TOKEN_TEXT_BYTES);
 	token_write(out, w->api->config.page_token_key, &scope, last->b);
 	return out;
 }
@@ -187,7 +187,7 @@ static enum status list_by_guid(struct work *w, struct list_page *page,
 
 static enum status list_answer(struct work *w, const struct list_page *page)
 {
-	struct arena *a = w->cx->arena;
+	struct arena *a = w->call->arena;
 	struct message_ref *refs = arena_array(a, page->n, sizeof *refs);
 	struct message **rows = arena_array(a, page->n, sizeof(struct message *));
 	for (size_t i = 0; i < page->n; i++)
@@ -211,7 +211,7 @@ enum status list_messages(struct work *w)
 {
 	struct message_filter filter;
 	struct message_ref before;
-	struct list_page *page = arena_alloc(w->cx->arena, sizeof *page);
+	struct list_page *page = arena_alloc(w->call->arena, sizeof *page);
 	size_t size = work_page_size(w->cx, list_request(w)->page_size);
 	list_filter(w, &filter);
 	TRY(validate_end(w->cx));

@@ -318,6 +318,16 @@ static void watch_time(struct watch *w, int64_t now_ms, bool recheck)
 	w->has_done = done;
 }
 
+/* An app whose position is not known yet: nobody of it may be caught up before it is, or what is
+ * committed in between would be in neither. */
+static bool watch_has_new(const struct watch *w)
+{
+	for (size_t i = 0; i < w->apps_n; i++)
+		if (w->apps[i].watchers && w->apps[i].is_new)
+			return true;
+	return false;
+}
+
 static bool watch_has_watchers(const struct watch *w)
 {
 	for (size_t i = 0; i < w->apps_n; i++)
@@ -326,13 +336,16 @@ static bool watch_has_watchers(const struct watch *w)
 	return false;
 }
 
-/* Waits for a client, a notification, or the time. */
-static bool watch_sleep(struct watch *w, struct ctx *cx, int wait_ms)
+/* Waits for a client, a notification (unless one waits to be looked at), or the time. */
+static bool watch_sleep(struct watch *w, struct ctx *cx, int wait_ms, bool has_news)
 {
 	struct pollfd fds[2] = {{.fd = w->wake_fd, .events = POLLIN},
-				{.fd = w->db ? db_fd(w->db) : -1, .events = POLLIN}};
+				{.fd = w->db && !has_news ? db_fd(w->db) : -1, .events = POLLIN}};
 	uint64_t drained;
 	bool notified = false;
+	/* Notifications may have come with the answer to a statement: the socket is then quiet. */
+	if (w->db && !has_news && db_wait(cx, w->db, 0, &notified) == ST_OK && notified)
+		return true;
 	poll(fds, 2, wait_ms);
 	ssize_t got = read(w->wake_fd, &drained, sizeof drained);
 	(void)got; /* nothing to read: time or news woke us */
@@ -373,7 +386,7 @@ static enum status watch_round(struct watch *w, struct ctx *cx, struct watch_clo
 		return ST_OK;
 	TRY(watch_connect(w, cx));
 	bool is_due = t->has_news || t->has_more || now - t->followed_ms >= WATCH_POLL_MS || w->due;
-	if (is_due && now >= t->busy_until_ms) {
+	if ((is_due && now >= t->busy_until_ms) || watch_has_new(w)) {
 		TRY(watch_follow(w, cx, &t->has_more));
 		t->has_news = false;
 		t->followed_ms = clock_mono_ms();
@@ -472,7 +485,7 @@ void watch_run(void *arg)
 			t.has_news = true;
 		}
 		ctx_init(&cx, w->arena, WATCH_SQL_MS, "watch");
-		t.has_news |= watch_sleep(w, &cx, st == ST_OK ? watch_wait_ms(w, &t) : 0);
+		t.has_news |= watch_sleep(w, &cx, st == ST_OK ? watch_wait_ms(w, &t) : 0, t.has_news);
 		arena_reset(w->arena);
 	}
 	watch_end(w);

@@ -54,8 +54,7 @@ static enum status work_try(struct work *w, struct db **db)
 		TRY(handler_db(w->api, w->cx, db, "work"));
 		w->db = *db;
 		st = methods[w->call->method->id](w);
-		if (tx_is_open(w->db))
-			tx_rollback(w->db);
+		tx_rollback(w->db);
 		bool is_lost = st == ST_DB && db_sqlstate(w->db)[0] == 0;
 		bool is_deadlock = st == ST_BUSY && w->cx->err.retry_after_s == 0;
 		if (!is_lost && !is_deadlock)
@@ -67,17 +66,25 @@ static enum status work_try(struct work *w, struct db **db)
 void work_run(void *arg)
 {
 	struct api *api = arg;
+	struct arena *arena = arena_create(HANDLER_ARENA_BYTES);
 	struct db *db = NULL;
 	void *item;
 	while (queue_pop(api->queues[QUEUE_WORK], &item, 1, -1) > 0) {
 		struct api_call *call = item;
 		if (!handler_is_alive(call))
 			continue;
-		struct work w = {.api = api, .call = call, .cx = &call->cx,
+		struct ctx cx;
+		ctx_init(&cx, arena, CTX_DEADLINE_NONE, call->cx.request_id);
+		cx.deadline_ms = call->cx.deadline_ms;
+		struct work w = {.api = api, .call = call, .cx = &cx,
 				 .world = survey_take(api->survey)};
 		enum status st = work_hide(&w, work_try(&w, &db));
 		survey_give(api->survey, w.world);
+		if (st != ST_OK)
+			handler_blame(call, &cx, st);
 		handler_finish(call, st);
+		arena_reset(arena); /* ends what is left of a transaction, before the connection is used again */
 	}
+	arena_destroy(arena);
 	db_close(db);
 }

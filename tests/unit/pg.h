@@ -71,8 +71,8 @@ static inline void pg_migrate(void)
 		fprintf(stderr, "%s\n", cx.err.message);
 		exit(EXIT_FAILURE);
 	}
-	db_close(db);
 	arena_destroy(arena);
+	db_close(db);
 }
 
 static inline void pg_start(void)

@@ -95,8 +95,8 @@ static inline void desk_close(struct desk *d)
 	api_drain(d->api);
 	api_destroy(d->api);
 	signer_destroy(d->author);
-	db_close(d->db);
 	arena_destroy(d->arena);
+	db_close(d->db);
 }
 
 static inline void desk_sql(struct desk *d, const char *sql)

@@ -19,8 +19,8 @@ START_TEST(every_statement_fits_the_schema)
 		ck_assert_msg(st == ST_OK || untyped, "%s: %s", sql_name((enum sql_id)i),
 			      cx.err.message);
 	}
-	db_close(db);
 	arena_destroy(arena);
+	db_close(db);
 }
 END_TEST
 
@@ -61,8 +61,8 @@ START_TEST(a_key_is_found_by_its_hash_until_it_is_revoked)
 	pg_ok(cx, app_key_lookup(&cx, db, found, &n, hashes, 3));
 	ck_assert_uint_eq(n, 1);
 	ck_assert(!found[0].is_secret);
-	db_close(db);
 	arena_destroy(arena);
+	db_close(db);
 }
 END_TEST
 
@@ -87,8 +87,8 @@ START_TEST(names_and_tokens_that_are_wrong_are_refused)
 	ck_assert(!app_token_is_wellformed("sk_", 3));
 	token[5] = 'X';
 	ck_assert(!app_token_is_wellformed(token, strlen(token)));
-	db_close(db);
 	arena_destroy(arena);
+	db_close(db);
 }
 END_TEST
 
