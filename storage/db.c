@@ -28,12 +28,18 @@ enum { OID_BOOLS = 1000, OID_BYTEAS = 1001, OID_TEXTS = 1009, OID_INT8S = 1016, 
 static const char db_options[] = "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC "
 				 "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_custom_plan";
 
+/* Rolls back when the arena ends. db is NULL once the transaction is over: the connection may be
+ * closed, or another thread's, by then. */
+struct tx_guard {
+	struct db *db;
+};
+
 struct db {
 	PGconn *conn;
 	char *url;
 	char role[32];
 	bool in_tx;
-	uint64_t tx_serial; /* so that an old arena's roll-back spares a newer transaction */
+	struct tx_guard *guard; /* of the open transaction */
 	int timeout_ms; /* statement_timeout now in force */
 	bool prepared[SQL_COUNT];
 	char sqlstate[6];
@@ -68,6 +74,14 @@ static const char *db_why(const PGconn *conn, char *out, size_t n)
 	return out;
 }
 
+static void tx_end(struct db *db)
+{
+	db->in_tx = false;
+	if (db->guard)
+		db->guard->db = NULL;
+	db->guard = NULL;
+}
+
 static enum status db_connect(struct ctx *cx, struct db *db)
 {
 	if (db->conn)
@@ -80,7 +94,7 @@ static enum status db_connect(struct ctx *cx, struct db *db)
 				db_options, NULL};
 	db->conn = PQconnectdbParams(keys, values, 1);
 	memset(db->prepared, 0, sizeof db->prepared);
-	db->in_tx = false;
+	tx_end(db);
 	db->timeout_ms = 0;
 	char why[160];
 	if (PQstatus(db->conn) != CONNECTION_OK)
@@ -115,6 +129,7 @@ void db_close(struct db *db)
 {
 	if (!db)
 		return;
+	tx_end(db);
 	PQfinish(db->conn);
 	free(db->url);
 	free(db);
@@ -395,15 +410,10 @@ enum status db_script(struct ctx *cx, struct db *db, const char *sql)
 
 /* Transactions ------------------------------------------------------------------------------------ */
 
-struct tx_guard {
-	struct db *db;
-	uint64_t serial;
-};
-
 static void tx_guard_release(void *arg)
 {
 	struct tx_guard *guard = arg;
-	if (guard->db->tx_serial == guard->serial)
+	if (guard->db)
 		tx_rollback(guard->db);
 }
 
@@ -414,7 +424,8 @@ enum status tx_begin(struct ctx *cx, struct db *db)
 	TRY(db_simple(cx, db, "BEGIN"));
 	db->in_tx = true;
 	struct tx_guard *guard = arena_alloc(cx->arena, sizeof *guard);
-	*guard = (struct tx_guard){db, ++db->tx_serial};
+	guard->db = db;
+	db->guard = guard;
 	arena_defer(cx->arena, tx_guard_release, guard);
 	return ST_OK;
 }
@@ -423,7 +434,7 @@ enum status tx_commit(struct ctx *cx, struct db *db)
 {
 	if (!db->in_tx)
 		return fail(cx, ST_DB, "the transaction was lost with its connection");
-	db->in_tx = false;
+	tx_end(db);
 	PGresult *res = PQexec(db->conn, "COMMIT"); /* allowed: a literal */
 	enum status st = ST_OK;
 	if (PQresultStatus(res) != PGRES_COMMAND_OK)
@@ -438,7 +449,7 @@ void tx_rollback(struct db *db)
 {
 	if (!db->in_tx)
 		return;
-	db->in_tx = false;
+	tx_end(db);
 	PQclear(PQexec(db->conn, "ROLLBACK")); /* allowed: a literal; a lost connection rolls back too */
 }
 
