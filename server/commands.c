@@ -290,6 +290,11 @@ static bool command_needs_no_file(const struct command *command, struct command_
 	return true;
 }
 
+static void command_close(void *db)
+{
+	db_close(db);
+}
+
 enum status command_run(const struct command *command, struct command_call *call)
 {
 	if (command->needs == COMMAND_NOTHING)
@@ -302,9 +307,9 @@ enum status command_run(const struct command *command, struct command_call *call
 		return command->run(call);
 	process_begin_short();
 	TRY(db_open(call->cx, call->config.file.database_url, command->words, &call->db));
-	enum status st = command->run(call);
-	db_close(call->db);
-	return st;
+	/* Transactions that are open roll back when the arena ends, before this. */
+	arena_defer(call->cx->arena, command_close, call->db);
+	return command->run(call);
 }
 
 int command_exit_status(enum status st, enum command_needs needs)

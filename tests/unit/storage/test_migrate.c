@@ -53,8 +53,8 @@ static struct scene scene_begin(void)
 
 static void scene_end(struct scene *s)
 {
-	db_close(s->db);
 	arena_destroy(s->arena);
+	db_close(s->db); /* its transactions ended with the arena */
 }
 
 START_TEST(the_program_carries_the_files_byte_for_byte)
