@@ -4,7 +4,7 @@
 //	const ferry = await startInstance({ ports: [18300, 18399] });
 //	ferry.dev.http …; const pid = ferry.kill('relay'); await ferry.restarted('relay', pid); await ferry.stop();
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +15,13 @@ import { portIsFree, ROOT } from './settings.mjs';
 const POLL_MS = 20;
 const PORTS_WANTED = 5;
 const ATTEMPTS = 50;
+
+// What an instrumented program (SAN=asan, SAN=tsan) says about a fault of its own.
+const REPORT = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:/;
+const REPORT_LINES = 60;
+process.env.ASAN_OPTIONS ??= 'detect_leaks=1';
+process.env.UBSAN_OPTIONS ??= 'print_stacktrace=1';
+process.env.TSAN_OPTIONS ??= `suppressions=${path.join(ROOT, 'tests/tsan.supp')}`;
 
 const DEV_SH = path.join(ROOT, 'docker/dev.sh');
 
@@ -77,16 +84,33 @@ export class RunningInstance {
 		return readFileSync(path.join(this.folder, 'log', `${name}.log`), 'utf8');
 	}
 
-	/** Stops everything and deletes the folder if it was made here. Throws when the supervisor had to be killed. */
+	/** The beginnings of what instrumented programs reported, one text a log file. */
+	reports() {
+		const folder = path.join(this.folder, 'log');
+		return readdirSync(folder).filter((name) => /\.log(\.1)?$/.test(name)).flatMap((name) => {
+			const lines = readFileSync(path.join(folder, name), 'utf8').split('\n');
+			const at = lines.findIndex((line) => REPORT.test(line));
+			return at < 0 ? [] : [`${name}:\n${lines.slice(Math.max(0, at - 1), at + REPORT_LINES).join('\n')}`];
+		});
+	}
+
+	/**
+	 * Stops everything and deletes the folder if it was made here. Throws when the supervisor, serve or relay had to be
+	 * killed, or when an instrumented program reported a fault; the folder then stays.
+	 */
 	async stop() {
 		const identity = identify(this.child.pid);
 		signal(identity, 'SIGTERM');
 		const clean = await waitGone(identity, 90000);
 		if (!clean) await stopProcess(identity, { polite: 'SIGKILL' });
+		const reports = this.reports();
 		if (this.ownFolder) {
 			await runScript(['docker/postgres.sh', 'wipe'], this.folder);
-			rmSync(this.folder, { recursive: true, force: true });
+			if (!reports.length) rmSync(this.folder, { recursive: true, force: true });
 		}
+		if (reports.length) throw new Error(`a program reported a fault of its own; its logs are in ${this.folder}/log\n${reports.join('\n')}`);
+		const killed = /^.*\b(serve|relay) did not end within.*$/m.exec(this.output);
+		if (killed) throw new Error(killed[0]);
 		if (!clean) throw new Error(`the supervisor did not end\n${this.logTail('supervisor')}`);
 	}
 }
@@ -101,7 +125,7 @@ function runScript([script, ...words], folder) {
 /**
  * Starts an instance and waits until dev.json is there (and the first message delivered, if asked for). It ends with us.
  *   folder        FERRY_VAR; a new temporary folder, deleted by stop(), unless given
- *   ports         [low, high] to choose five in a row from
+ *   ports         [low, high] to choose five in a row from; FERRY_TEST_PORTS=low-high wins
  *   firstMessage  false unless given; supervise true; blockTime seconds; ferryd path of the binary; env more environment
  */
 export async function startInstance({
@@ -109,7 +133,7 @@ export async function startInstance({
 } = {}) {
 	const own = folder === null;
 	const home = own ? mkdtempSync(path.join(os.tmpdir(), 'ferry-test-')) : folder;
-	const first = await freePorts(ports);
+	const first = await freePorts(process.env.FERRY_TEST_PORTS?.split('-').map(Number) ?? ports);
 	const child = spawn(DEV_SH, ['supervise'], {
 		detached: true, stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
 		env: {
