@@ -76,38 +76,34 @@ Ferry__V1__LayerzeroStatus explain_layerzero_status(const struct message *m)
 	return states[m->state].shown;
 }
 
-/* What stops the chain that must act next: nobody drives it, its nodes fail, its account is halted. */
-static int chain_reason(const struct world_chain_view *c, bool submits, const char **evidence)
+/* Does our account send the next transaction, or do we only look? */
+static bool stage_sends(enum outbox_stage stage)
 {
-	const struct world_problem *lane = submits ? &c->submit : &c->deliver;
-	if (!c->is_driven)
+	return stage == STAGE_SUBMIT || stage == STAGE_ATTEST || stage == STAGE_EXECUTE;
+}
+
+/* What stops the next step: nobody drives it, the chain's nodes fail, our account is halted. */
+static int stage_reason(const struct world_view *w, const struct message *m, const char **evidence)
+{
+	enum outbox_stage stage = state_stage(m->state);
+	bool at_source = stage == STAGE_SUBMIT || stage == STAGE_TRACK || stage == STAGE_FINALITY;
+	bool sends = stage_sends(stage);
+	const struct world_chain_view *c =
+		world_chain_of(w, (uint32_t)(at_source ? m->src_eid : m->dst_eid));
+	if (!c || w->taken_us == 0)
+		return 0;
+	const struct world_problem *lane = at_source ? &c->submit : &c->deliver;
+	bool is_driven = at_source ? c->submits : c->delivers;
+	if (!c->observes || (sends && !is_driven))
 		return REASON(RELAY_NOT_RUNNING);
 	if (c->chain.reason) {
 		*evidence = c->chain.detail;
 		return c->chain.reason;
 	}
-	if (lane->reason) {
-		*evidence = lane->detail;
-		return lane->reason;
-	}
-	return 0;
-}
-
-/* Does the next step happen on the source chain, and does our account take it? */
-static int stage_reason(const struct world_view *w, const struct message *m, const char **evidence)
-{
-	enum outbox_stage stage = state_stage(m->state);
-	bool at_source = stage == STAGE_SUBMIT || stage == STAGE_TRACK || stage == STAGE_FINALITY;
-	const struct world_chain_view *c =
-		world_chain_of(w, (uint32_t)(at_source ? m->src_eid : m->dst_eid));
-	if (!c || w->taken_us == 0)
+	if (!sends || !lane->reason)
 		return 0;
-	int reason = chain_reason(c, at_source, evidence);
-	if (reason == REASON(RELAY_NOT_RUNNING) || reason == 0)
-		return reason;
-	/* A halted account stops sending, not waiting. */
-	bool waits = stage == STAGE_TRACK || stage == STAGE_FINALITY || stage == STAGE_CONFIRM;
-	return waits && reason != c->chain.reason ? 0 : reason;
+	*evidence = lane->detail;
+	return lane->reason;
 }
 
 static bool is_left_to_others(const struct message *m)

@@ -18,7 +18,7 @@ struct world_problem {
 /* What the relay says of one chain. */
 struct world_chain_view {
 	uint32_t eid;
-	bool is_driven;    /* some relay holds a lease for it */
+	bool observes, submits, delivers; /* a relay does so now: it holds the lease */
 	bool is_followed;  /* has a cursor */
 	int64_t number;
 	int64_t block_time_us;

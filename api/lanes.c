@@ -27,7 +27,7 @@ static char *chain_detail(struct arena *a, const struct world_chain_view *c)
 {
 	if (!c)
 		return (char *)"not known yet";
-	if (!c->is_driven)
+	if (!c->observes)
 		return (char *)"RELAY_NOT_RUNNING";
 	if (!c->is_followed)
 		return (char *)"the relay has not begun to follow it";
@@ -74,6 +74,10 @@ static char *lane_detail(struct arena *a, const struct world_chain_view *src,
 	detail = chain_detail(a, dst);
 	if (detail[0])
 		return arena_printf(a, "destination: %s", detail);
+	if (!src->submits)
+		return (char *)"source: RELAY_NOT_RUNNING";
+	if (!dst->delivers)
+		return (char *)"destination: RELAY_NOT_RUNNING";
 	if (src->submit.reason)
 		return arena_printf(a, "source: %s", problem_text(a, &src->submit));
 	if (dst->deliver.reason)

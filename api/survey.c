@@ -101,67 +101,61 @@ static void survey_show(struct survey *s, struct survey_view *v)
 		arena_destroy(old->arena);
 }
 
-/* Does the lease's name speak of this chain? One without a number speaks of all. */
-static bool lease_is_about(const char *name, uint32_t eid)
-{
-	bool numbered = false;
-	while (*name) {
-		if (*name < '0' || *name > '9') {
-			name++;
-			continue;
-		}
-		char *end;
-		unsigned long long v = strtoull(name, &end, 10);
-		bool in_word = *end == 'x' || (*end >= 'a' && *end <= 'f'); /* 0x…: an account */
-		if (!in_word && v == eid)
-			return true;
-		numbered = true;
-		name = end;
-		while (in_word && ((*name >= '0' && *name <= '9') || (*name >= 'a' && *name <= 'x')))
-			name++;
-	}
-	return !numbered;
-}
-
 static struct world_problem problem_make(struct arena *a, int64_t reason, const char *detail)
 {
 	return (struct world_problem){(int)reason, arena_strdup(a, detail ? detail : "")};
 }
 
-static enum status survey_chains(struct ctx *cx, struct db *db, struct survey_view *v,
-				 const struct api_config *config)
-{
+/* What the relays wrote of their chains. */
+struct survey_facts {
 	struct overview_cursor *cursors;
 	struct overview_lane *lanes;
 	struct overview_lease *leases;
 	size_t cursors_n, lanes_n, leases_n;
-	TRY(overview_cursors(cx, db, &cursors, &cursors_n));
-	TRY(overview_lanes(cx, db, &lanes, &lanes_n));
-	TRY(overview_leases(cx, db, &leases, &leases_n));
+};
+
+static void survey_lane(struct arena *a, struct world_chain_view *chain,
+			const struct overview_lane *lane)
+{
+	bool submits = strcmp(lane->role, "submit") == 0;
+	*(submits ? &chain->submits : &chain->delivers) |= lane->is_driven;
+	if (lane->halted)
+		*(submits ? &chain->submit : &chain->deliver) =
+			problem_make(a, lane->halted, lane->detail);
+}
+
+static void survey_chain(struct arena *a, struct world_chain_view *chain,
+			 const struct survey_facts *f, const struct api_chain *of)
+{
+	const char *observer = arena_printf(a, "observe.%s", of->name);
+	chain->eid = of->eid;
+	for (size_t i = 0; i < f->leases_n; i++)
+		chain->observes |= strcmp(f->leases[i].name, observer) == 0;
+	for (size_t i = 0; i < f->lanes_n; i++)
+		if (f->lanes[i].eid == chain->eid)
+			survey_lane(a, chain, &f->lanes[i]);
+	for (size_t i = 0; i < f->cursors_n; i++) {
+		if (f->cursors[i].eid != chain->eid)
+			continue;
+		chain->is_followed = true;
+		chain->number = f->cursors[i].number;
+		chain->block_time_us = f->cursors[i].block_time_us;
+		chain->chain = problem_make(a, f->cursors[i].problem, f->cursors[i].detail);
+	}
+}
+
+static enum status survey_chains(struct ctx *cx, struct db *db, struct survey_view *v,
+				 const struct api_config *config)
+{
+	struct survey_facts f;
 	struct world_view *w = &v->world;
+	TRY(overview_cursors(cx, db, &f.cursors, &f.cursors_n));
+	TRY(overview_lanes(cx, db, &f.lanes, &f.lanes_n));
+	TRY(overview_leases(cx, db, &f.leases, &f.leases_n));
 	w->chains_n = config->chains_n;
 	w->chains = arena_array(v->arena, w->chains_n, sizeof *w->chains);
-	for (size_t c = 0; c < w->chains_n; c++) {
-		struct world_chain_view *chain = &w->chains[c];
-		chain->eid = config->chains[c].eid;
-		for (size_t i = 0; i < leases_n; i++)
-			chain->is_driven |= lease_is_about(leases[i].name, chain->eid);
-		for (size_t i = 0; i < cursors_n; i++) {
-			if (cursors[i].eid != chain->eid)
-				continue;
-			chain->is_followed = true;
-			chain->number = cursors[i].number;
-			chain->block_time_us = cursors[i].block_time_us;
-			chain->chain = problem_make(v->arena, cursors[i].problem, cursors[i].detail);
-		}
-		for (size_t i = 0; i < lanes_n; i++) {
-			if (lanes[i].eid != chain->eid || lanes[i].halted == 0)
-				continue;
-			bool submits = strcmp(lanes[i].role, "submit") == 0;
-			*(submits ? &chain->submit : &chain->deliver) =
-				problem_make(v->arena, lanes[i].halted, lanes[i].detail);
-		}
-	}
+	for (size_t i = 0; i < w->chains_n; i++)
+		survey_chain(v->arena, &w->chains[i], &f, &config->chains[i]);
 	return ST_OK;
 }
 

@@ -35,6 +35,7 @@ enum status overview_lanes(struct ctx *cx, struct db *db, struct overview_lane *
 			.halted = row_i64(&r, i, "halted"),
 			.detail = row_text(&r, i, "detail"),
 			.since_us = row_time_us(&r, i, "since"),
+			.is_driven = row_bool(&r, i, "is_driven"),
 		};
 	return ST_OK;
 }

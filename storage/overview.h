@@ -23,9 +23,10 @@ struct overview_lane {
 	int64_t halted;     /* of ferry.v1.Reason; 0: it runs */
 	const char *detail; /* NULL: none */
 	int64_t since_us;
+	bool is_driven;     /* a relay holds its lease, "lane.<eid>.0x<signer>" */
 };
 struct overview_lease {
-	const char *name; /* of a lease that somebody holds now */
+	const char *name; /* of a lease that somebody holds now: "observe.<chain>" and others */
 };
 struct overview_backlog {
 	int64_t src_eid, dst_eid;

@@ -4,7 +4,10 @@
 SELECT eid, number, block_time, updated_at, problem, detail FROM chain_cursor ORDER BY eid;
 
 -- name: overview_lanes
-SELECT eid, role, halted, detail, since FROM lane ORDER BY eid, role;
+SELECT eid, role, halted, detail, since, EXISTS (
+	SELECT 1 FROM lease WHERE name = 'lane.' || eid || '.0x' || encode(signer, 'hex') AND until > now()
+) AS is_driven
+FROM lane ORDER BY eid, role;
 
 -- name: overview_leases
 SELECT name FROM lease WHERE until > now() ORDER BY name;

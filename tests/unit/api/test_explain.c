@@ -16,7 +16,7 @@ static void world_open(void)
 {
 	for (int i = 0; i < 2; i++)
 		chains[i] = (struct world_chain_view){
-			.eid = i ? 2 : 1, .is_driven = true, .is_followed = true,
+			.eid = i ? 2 : 1, .observes = true, .submits = true, .delivers = true, .is_followed = true,
 			.chain.detail = "", .submit.detail = "", .deliver.detail = ""};
 	lanes[0] = (struct world_lane){.src_eid = 1, .dst_eid = 2};
 	lanes[0].latency[3] = (struct world_latency){10, 20, 30, 5};
@@ -111,8 +111,10 @@ START_TEST(what_stops_the_chain_that_must_act_comes_first)
 	const char *evidence;
 	ck_assert_int_eq(explain_reason(&world, &done, 0, &evidence), R(CHAIN_DISPUTED));
 	ck_assert_str_eq(evidence, "two heads");
-	chains[0].is_driven = false;
+	chains[0].submits = false;
 	ck_assert_int_eq(reason_of(&accepted), R(RELAY_NOT_RUNNING));
+	ck_assert_int_eq(reason_of(&sent), R(WAITING_FOR_SOURCE_FINALITY));
+	chains[0].observes = false;
 	ck_assert_int_eq(reason_of(&sent), R(RELAY_NOT_RUNNING));
 	/* Nothing is known yet: nothing is claimed. */
 	world.taken_us = 0;

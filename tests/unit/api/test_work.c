@@ -531,8 +531,11 @@ START_TEST(chains_and_lanes_show_what_the_relay_wrote)
 {
 	struct desk d;
 	desk_open(&d);
-	desk_sql(&d, "INSERT INTO lease (name, epoch, holder, until) VALUES ('submit 40161', 1, 'x', now() + "
-		     "interval '1 hour'), ('deliver/40245/0x99', 1, 'x', now() + interval '1 hour'); "
+	desk_sql(&d, "INSERT INTO lease (name, epoch, holder, until) VALUES ('lane.40161.0x' || repeat('02', 20), 1, "
+		     "'x', now() + interval '1 hour'), ('lane.40245.0x' || repeat('01', 20), 1, 'x', now() + interval "
+		     "'1 hour'), ('observe.identity', 1, 'x', now() + interval '1 hour'), ('observe.rollup', 1, 'x', now() "
+		     "+ interval '1 hour'); INSERT INTO lane (eid, signer, role, next_nonce) VALUES (40161, "
+		     "decode(repeat('02', 20), 'hex'), 'submit', 0); "
 		     "INSERT INTO chain_cursor (eid, number, hash, head, block_time) VALUES "
 		     "(40161, 7, '', 8, now()), (40245, 9, '', 9, now()); "
 		     "INSERT INTO lane (eid, signer, role, next_nonce, halted, detail) VALUES "
@@ -558,7 +561,7 @@ START_TEST(chains_and_lanes_show_what_the_relay_wrote)
 	ck_assert_str_eq(l->lanes[0]->id, "40161-40245");
 	ck_assert(!l->lanes[0]->healthy);
 	ck_assert_str_eq(l->lanes[0]->detail, "destination: SIGNER_OUT_OF_FUNDS: 0 wei left");
-	ck_assert(l->lanes[1]->healthy);
+	ck_assert_str_eq(l->lanes[1]->detail, "source: RELAY_NOT_RUNNING");
 	ck_assert_uint_eq(l->lanes[0]->max_payload_bytes, 10000 - 174);
 	desk_free(c);
 	pg_ok(d.cx, api_ready(d.api, &d.cx));
