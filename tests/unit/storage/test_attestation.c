@@ -189,7 +189,26 @@ START_TEST(the_same_packet_in_another_block_needs_no_retraction)
 }
 END_TEST
 
-PG_SUITE("storage/attestation", one_place_one_payload,
+/* The destination was away for long: its messages are attested all the same. */
+START_TEST(a_block_too_old_to_be_kept_is_no_obstacle)
+{
+	struct rig r;
+	struct attestation *out;
+	rig_begin(&r);
+	chain(&r, 1, 10, 1);
+	struct cursor_block far = {2304, block_hash(2304, 1), 1700002304};
+	pg_ok(r.cx, cursor_advance(&r.cx, r.db, RIG_SRC, &far, 1, 2304));
+	rig_true(&r, "(SELECT count(*) = 0 FROM chain_block WHERE number < 200)");
+	ck_assert(may_sign(&r, attestation(1, 1, 5, 1)));
+	ck_assert(!may_sign(&r, attestation(1, 2, 5, 1)));
+	ck_assert_uint_eq(dropped(&r, &out), 0);
+	/* One that should be kept and is not: no. */
+	ck_assert(!may_sign(&r, attestation(2, 1, 2299, 1)));
+	rig_end(&r);
+}
+END_TEST
+
+PG_SUITE("storage/attestation", a_block_too_old_to_be_kept_is_no_obstacle, one_place_one_payload,
 	 two_payloads_for_one_place_in_one_call_are_not_both_signed,
 	 the_database_itself_refuses_a_second_payload, only_from_the_block_that_is_kept,
 	 answers_stand_beside_their_questions,
