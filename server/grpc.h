@@ -5,7 +5,7 @@
  * no SQL and no keys.
  *
  * The core is for a loopback or private address: what strangers reach goes through a reverse proxy
- * that is kept patched (docs/SECURITY.md).
+ * that is kept patched (SECURITY.md).
  */
 #ifndef FERRY_SERVER_GRPC_H
 #define FERRY_SERVER_GRPC_H
