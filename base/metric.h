@@ -40,15 +40,15 @@ void metric_fini(void);
 /* a and b index the values of the metric's two labels; 0 for NONE. An index that is out of range
  * is a bug. */
 void metric_add(enum metric_id id, unsigned a, unsigned b, uint64_t n);    /* COUNTER */
-void metric_set(enum metric_id id, unsigned a, unsigned b, int64_t v);     /* GAUGE, or a COUNTER counted elsewhere */
+void metric_set(enum metric_id id, unsigned a, unsigned b, int64_t v);      /* GAUGE; COUNTER kept elsewhere */
 void metric_move(enum metric_id id, unsigned a, unsigned b, int64_t by);   /* GAUGE */
-void metric_observe(enum metric_id id, unsigned a, unsigned b, uint64_t v); /* SECONDS: v in microseconds; ITEMS */
+void metric_observe(enum metric_id id, unsigned a, unsigned b, uint64_t v); /* SECONDS (in us), ITEMS */
 
 /* What a counter or gauge is now; the number of observations of a histogram. For tests. */
 int64_t metric_value(enum metric_id id, unsigned a, unsigned b);
 
-/* All of them as text, "text/plain; version=0.0.4". Counters and histograms with labels are left out until
- * something is counted. Also the process's own: memory, open files, start time. */
+/* All of them as text, "text/plain; version=0.0.4". Counters and histograms with labels are
+ * left out until something is counted. Also the process's own: memory, open files, start time. */
 void metric_write(struct buf *out);
 
 /* The table, for documents and tests. */

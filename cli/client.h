@@ -15,8 +15,8 @@ struct client *client_create(struct arena *a, const char *url, const char *key);
 void client_destroy(struct client *client);
 /* Calls "MessageService/GetMessage" with `request`, which it takes over. idempotency_key: NULL for
  * none. Out: the answer, released with the cx's arena.
- * Returns: ST_OK; ST_UNAVAILABLE and ST_DEADLINE as http_client; what the server answered else, with
- *          its sentence and the members it names in cx->err.details. */
+ * Returns: ST_OK; ST_UNAVAILABLE and ST_DEADLINE as http_client; what the server answered else,
+ *          with its sentence and the members it names in cx->err.details. */
 MUST_USE enum status client_call(struct ctx *cx, struct client *client, json_t **out,
 				 const char *method, json_t *request, const char *idempotency_key);
 

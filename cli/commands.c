@@ -9,7 +9,7 @@
 
 enum { CLI_PAYLOAD_BYTES_MAX = 64 * 1024, CLI_WAIT_MS = 1000, CLI_RETRIES_MAX = 60 };
 
-/* Requests ---------------------------------------------------------------------------------------- */
+/* Requests ------------------------------------------------------------------------------------ */
 
 static enum status cli_need(struct cli_call *call, enum cli_option option, const char *name)
 {
@@ -121,7 +121,7 @@ static enum status cli_ask_list(struct cli_call *call, const char *method, json_
 	return ST_OK;
 }
 
-/* Commands ---------------------------------------------------------------------------------------- */
+/* Commands ------------------------------------------------------------------------------------ */
 
 static enum status cli_show_events(struct cli_call *call, struct ctx *cx, size_t *shown)
 {

@@ -7,8 +7,8 @@
 
 #include "base/json.h"
 
-/* Text of bytes for JSON (base64), and back as 0x…; both in the arena. show_hex gives "" for what is
- * missing or no base64. */
+/* Text of bytes for JSON (base64), and back as 0x…; both in the arena. show_hex gives "" for what
+ * is missing or no base64. */
 const char *show_base64(struct arena *a, struct bytes b);
 const char *show_hex(struct arena *a, const json_t *base64);
 /* "DELIVERED" of "STATE_DELIVERED". "" when missing. */

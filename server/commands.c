@@ -29,7 +29,7 @@ static void command_print(json_t *object)
 	json_decref(object);
 }
 
-/* Roles ------------------------------------------------------------------------------------------ */
+/* Roles --------------------------------------------------------------------------------------- */
 
 static enum status command_serve(struct command_call *call)
 {
@@ -41,7 +41,7 @@ static enum status command_relay(struct command_call *call)
 	return relay_process_run(call->cx, &call->config);
 }
 
-/* The database ------------------------------------------------------------------------------------ */
+/* The database -------------------------------------------------------------------------------- */
 
 static void command_migrated(void *arg, const struct migration *m)
 {
@@ -73,7 +73,7 @@ static enum status command_nonce_doctor(struct command_call *call)
 	return doctor_nonces(call->cx, &relay, call->db, stdout);
 }
 
-/* Apps and keys ----------------------------------------------------------------------------------- */
+/* Apps and keys ------------------------------------------------------------------------------- */
 
 static json_t *command_app_name(const char *member, int64_t app_id)
 {
@@ -180,7 +180,7 @@ static enum status command_key_revoke(struct command_call *call)
 	return ST_OK;
 }
 
-/* The configuration -------------------------------------------------------------------------------- */
+/* The configuration --------------------------------------------------------------------------- */
 
 static const char *command_config_path(const struct command_call *call)
 {
@@ -192,7 +192,8 @@ static enum status command_check_config(struct command_call *call)
 {
 	struct config_report report;
 	unsigned roles = call->roles ? call->roles : CONFIG_SERVE | CONFIG_RELAY;
-	enum status st = config_load(call->cx, &call->config, &report, command_config_path(call), roles);
+	enum status st =
+		config_load(call->cx, &call->config, &report, command_config_path(call), roles);
 	for (size_t i = 0; i < report.n; i++)
 		puts(report.lines[i]);
 	if (report.dropped)
@@ -222,7 +223,7 @@ static enum status command_version(struct command_call *call)
 	return ST_OK;
 }
 
-/* The table ---------------------------------------------------------------------------------------- */
+/* The table ----------------------------------------------------------------------------------- */
 
 const struct command commands[] = {
 	{"serve", "", 0, COMMAND_CONFIG, CONFIG_SERVE,
@@ -230,10 +231,10 @@ const struct command commands[] = {
 	{"relay", "", 0, COMMAND_CONFIG, CONFIG_RELAY,
 	 "Carry messages between the chains until told to end.", command_relay},
 	{"migrate", "", 0, COMMAND_DATABASE, CONFIG_DATABASE,
-	 "Bring the database's schema to this program's. Run it before serve and relay of a new version.",
+	 "Bring the database's schema to this program's. Run it before the roles of a new version.",
 	 command_migrate},
 	{"check-config", "", 0, COMMAND_NOTHING, 0,
-	 "Say OK, or everything that is wrong with the configuration. --role serve or relay: for that one.",
+	 "Say OK, or all that is wrong with the configuration. --role serve|relay: for that one.",
 	 command_check_config},
 	{"config", "", 0, COMMAND_NOTHING, 0,
 	 "Print every option with its type, default and limits, as Markdown.", command_config},

@@ -42,7 +42,7 @@ extern const size_t commands_n;
 const struct command *command_find(char *const *argv, size_t n, size_t *used);
 /* Makes ready what the row asks for and runs it. The sentence of a failure is in call->cx. */
 MUST_USE enum status command_run(const struct command *command, struct command_call *call);
-/* The program's exit status: 0, 1 failed, 3 the configuration, 4 try again later. 2 is wrong usage. */
+/* The program's: 0, 1 failed, 3 the configuration, 4 try again later. (2 is wrong usage.) */
 int command_exit_status(enum status st, enum command_needs needs);
 
 #endif

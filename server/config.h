@@ -119,7 +119,7 @@ struct config_root {
 	struct config_chains chains;
 };
 
-/* What a process reads of the file: each role checks what it needs, and the keys are the relay's. */
+/* What a process reads of the file: each role checks what it needs; the keys are the relay's. */
 enum config_role { CONFIG_SERVE = 1, CONFIG_RELAY = 2, CONFIG_DATABASE = 4 };
 
 struct config {

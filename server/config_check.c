@@ -91,8 +91,8 @@ static void config_check_listen(struct config_checking *c)
 		if (config_parse_listen(c->cx, &host, &ports[i], rows[i].listen) != ST_OK)
 			return; /* said already */
 		if (!config_host_is_numeric(host))
-			problem(c, "%s: %s must be a numeric address, as 127.0.0.1:8080", rows[i].option,
-				rows[i].listen);
+			problem(c, "%s: %s must be a numeric address, as 127.0.0.1:8080",
+				rows[i].option, rows[i].listen);
 		else if (!config_host_is_loopback(host) && !c->file->plaintext_beyond_loopback)
 			problem(c,
 				"%s: %s is not a loopback address and the listener speaks no TLS: "

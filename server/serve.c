@@ -28,7 +28,7 @@ struct serve {
 	bool is_serving; /* as health was told last */
 };
 
-/* What the transports ask ------------------------------------------------------------------------ */
+/* What the transports ask --------------------------------------------------------------------- */
 
 static const struct http_api serve_http_api = {api_submit, api_stream_next, api_stream_close};
 static const struct grpc_api serve_grpc_api = {api_submit, api_stream_next, api_stream_close};
@@ -62,7 +62,7 @@ static const char *serve_metrics(void *arg, struct arena *a)
 	return api_metrics(s->api, a);
 }
 
-/* Stages ------------------------------------------------------------------------------------------ */
+/* Stages -------------------------------------------------------------------------------------- */
 
 static enum status serve_start_database(struct serve *s)
 {
@@ -206,7 +206,7 @@ static void serve_stop_grpc(struct serve *s)
 }
 
 /* The life of the role: down to start, up to drain, up to stop. Draining answers what is under way
- * and refuses what is new; the API ends its threads only when the transports take nothing any more. */
+ * and refuses what is new; the API ends its threads when the transports take nothing any more. */
 static const struct serve_stage {
 	const char *name;
 	enum status (*start)(struct serve *s);

@@ -2,8 +2,8 @@
  *
  * The schema's history: migrations/NNNN_name.sql, carried inside the program. Forward only, each in
  * a transaction of its own together with its row in schema_migration, one process at a time. What
- * has been applied must be what the program carries: a file that changed afterwards, or a number the
- * program does not know, is refused.
+ * has been applied must be what the program carries: a file that changed afterwards, or a number
+ * the program does not know, is refused.
  */
 #ifndef FERRY_STORAGE_MIGRATE_H
 #define FERRY_STORAGE_MIGRATE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A load client: keeps HTTP/1.1 connections busy from one thread and says how fast the answers came.
+ * A load client: keeps HTTP/1.1 connections busy from one thread and says how fast answers came.
  *
  *	load PORT CONNECTIONS SECONDS RATE FILE [loop]
  *
@@ -108,9 +108,11 @@ static bool fill(struct connection *c)
 	memcpy(c->out, r->p, r->n);
 	c->out_n = r->n;
 	c->out_at = 0;
-	for (uint8_t *at = c->out; (at = memmem(at, (size_t)(c->out + c->out_n - at), mark, MARK_BYTES));) {
+	for (uint8_t *at = c->out;
+	     (at = memmem(at, (size_t)(c->out + c->out_n - at), mark, MARK_BYTES));) {
 		char text[MARK_BYTES + 1];
-		snprintf(text, sizeof text, "%08llx%016llx", (unsigned long long)load.run & 0xffffffff,
+		snprintf(text, sizeof text, "%08llx%016llx",
+			 (unsigned long long)load.run & 0xffffffff,
 			 (unsigned long long)load.serial++);
 		memcpy(at, text, MARK_BYTES);
 	}
@@ -212,7 +214,8 @@ static void receive(struct connection *c)
 static void send_due(void)
 {
 	int64_t now = clock_mono_us();
-	for (size_t i = 0; i < load.connections_n && load.due_us <= now && load.due_us < load.end_us; i++) {
+	for (size_t i = 0;
+	     i < load.connections_n && load.due_us <= now && load.due_us < load.end_us; i++) {
 		if (load.connections[i].busy)
 			continue;
 		send_one(&load.connections[i], load.due_us);
@@ -294,6 +297,7 @@ int main(int argc, char **argv)
 	       load.samples_n, took, (double)load.samples_n / took, percentile_ms(0.5),
 	       percentile_ms(0.9), percentile_ms(0.99), percentile_ms(1),
 	       (unsigned long long)load.statuses[2], (unsigned long long)load.statuses[4],
-	       (unsigned long long)load.statuses[5], (unsigned long long)load.broken, load.bytes_in);
+	       (unsigned long long)load.statuses[5], (unsigned long long)load.broken,
+	       load.bytes_in);
 	return 0;
 }

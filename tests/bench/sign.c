@@ -24,8 +24,8 @@ int main(void)
 	ctx_init(&cx, arena, CTX_DEADLINE_NONE, "sign");
 	if (scanf("%" SCNu64 " %63s %79s %" SCNu64 " %79s %1023s %" SCNu64 " %" SCNu64 " %" SCNu64
 		  " %" SCNu64,
-		  &chain_id, messenger_hex, key_hex, &dst_eid, receiver_hex, payload_hex, &gas, &deadline,
-		  &first, &count) != 10)
+		  &chain_id, messenger_hex, key_hex, &dst_eid, receiver_hex, payload_hex, &gas,
+		  &deadline, &first, &count) != 10)
 		return 2;
 	struct addr messenger, receiver;
 	uint8_t key[32];
