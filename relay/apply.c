@@ -179,7 +179,7 @@ static void apply_sent(struct apply *a, const struct fact *f)
 			return;
 		}
 		/* Seen before; after a reorganisation it may have come again in another block. */
-		if (known->src.block != f->block && !known->src_final) {
+		if (known->is_open && known->src.block != f->block && !known->src_final) {
 			known->src = fact_place(f);
 			known->out_block = state_stage(known->state) == STAGE_FINALITY ? f->block :
 											 known->out_block;
@@ -280,11 +280,11 @@ static void apply_verified(struct apply *a, const struct fact *f)
 		struct outbox_event *e = outbox_move(it, STATE_VERIFYING);
 		event_at(a, e, f);
 		e->reason = "the verifier took its attestation back";
-	} else if (enough && it->state == STATE_VERIFYING) {
+	} else if (enough && (it->state == STATE_VERIFYING || it->state == STATE_SENT)) {
+		struct outbox_place place = fact_place(f);
 		it->verify_have = it->verify_required;
-		struct outbox_event *e = outbox_move(it, STATE_VERIFIED);
-		event_at(a, e, f);
-		apply_cost(a, it, e, f, own);
+		outbox_move_along(it, STATE_VERIFIED, a->chain->config.eid, &place, NULL);
+		apply_cost(a, it, &it->events[it->events_n - 1], f, own);
 	}
 }
 
@@ -294,6 +294,17 @@ static void apply_committed(struct apply *a, const struct fact *f)
 	if (!it || it->state == STATE_COMMITTED || it->state == STATE_EXECUTION_FAILED ||
 	    state_is_done(it->state))
 		return;
+	struct packet p;
+	struct hash payload = {{0}};
+	if (packet_decode(&p, it->packet) == ST_OK)
+		payload = packet_payload_hash(&p);
+	if (!hash_equal(&payload, &f->event.packet_verified.payload_hash)) {
+		/* A guid is a place, not a payload: the source has taken this packet back and sent another from there,
+		 * and we have not seen it yet. */
+		a->unknown = f;
+		a->unknown_src_eid = it->src_eid;
+		return;
+	}
 	struct outbox_place place = fact_place(f);
 	it->verify_have = it->verify_required;
 	outbox_move_along(it, STATE_COMMITTED, a->chain->config.eid, &place, NULL);

@@ -34,7 +34,8 @@ static enum status reorg_ancestor(struct ctx *cx, struct observe *o, struct curs
 		    o->chain->config.name, CURSOR_BLOCKS_KEPT, (long long)o->at.number);
 }
 
-/* The packet is gone: the message is SUBMITTED again, or ACCEPTED when the transaction was not ours. */
+/* The packet is gone: the message is SUBMITTED again, or ACCEPTED when the transaction was not ours; one that was
+ * only observed ends. */
 static void reorg_source(struct outbox_item *it, const struct journal_mined *own, int64_t eid)
 {
 	if (state_stage(it->state) == STAGE_CONFIRM || it->state == STATE_COMMITTED ||
@@ -57,7 +58,10 @@ static void reorg_source(struct outbox_item *it, const struct journal_mined *own
 	it->verify_have = 0;
 	outbox_move_along(it, STATE_SUBMITTED, eid, NULL, "the source block is gone");
 	it->reason = FERRY__V1__REASON__REASON_SOURCE_REORGED;
-	if (own) {
+	if (it->kind == FERRY__V1__KIND__KIND_OBSERVED) {
+		/* Nobody asked us to send it, so nobody sends it again: when the packet comes again, it is observed anew. */
+		outbox_move(it, STATE_FAILED)->reason = "the packet is gone with its source block";
+	} else if (own) {
 		it->is_carried = true;
 		it->signer = own->signer;
 		it->tx_nonce = own->nonce;

@@ -151,7 +151,16 @@ enum status outbox_final(struct ctx *cx, struct db *db, struct outbox_item **ite
 	struct rows rows;
 	TRY(db_exec(cx, db, SQL_OUTBOX_LOCK_FINAL, &rows, p_i64(eid), p_i64(stage), p_i64(block),
 		    p_i64((int64_t)max)));
-	return load_locked(cx, db, items, n, &rows);
+	TRY(load_locked(cx, db, items, n, &rows));
+	/* What another chain's observer moved on while this one waited for the lock is not at that stage any more. */
+	size_t kept = 0;
+	for (size_t i = 0; i < *n; i++) {
+		const struct outbox_item *it = &(*items)[i];
+		if (it->is_open && state_stage(it->state) == stage && it->out_eid == eid && it->out_block <= block)
+			(*items)[kept++] = *it;
+	}
+	*n = kept;
+	return ST_OK;
 }
 
 enum status outbox_above(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,

@@ -143,8 +143,8 @@ void outbox_touch(struct outbox_item *item);
 /* Writes all changed items. ST_BUSY when one changed behind a lock (cannot happen by design): roll back. */
 MUST_USE enum status outbox_save(struct ctx *cx, struct db *db, struct outbox_item *const *items,
 				 size_t n);
-/* Makes a message of tenant 0 for a packet that somebody else sent, in state SENT with its event; a guid that
- * is known already is left alone. */
+/* Makes a message of tenant 0 for a packet that somebody else sent, in state SENT with its event; a packet of a
+ * block that is known already is left alone. */
 MUST_USE enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *item,
 				    const struct addr *messenger);
 

@@ -92,12 +92,13 @@ WHERE o.app_id = u.app_id AND o.id = u.id;
 DELETE FROM outbox o USING unnest($1::bigint[], $2::uuid[]) u (app_id, id) WHERE o.app_id = u.app_id AND o.id = u.id;
 
 -- name: outbox_observe
--- A packet of somebody else, for tenant 0. No row: the guid is known.
+-- A packet of somebody else, for tenant 0. No row: the guid is known from this very block. (After a reorganisation the same
+-- guid may come again, with another payload too: that is another message.)
 WITH made AS (
 	INSERT INTO message (app_id, id, state, kind, submission, execution, src_eid, dst_eid, receiver, payload, gas_limit, value, ordering_key,
 		author, author_nonce, messenger, request_id, idempotency_method, idempotency_key, fingerprint, request,
 		guid, nonce, packet, src_tx, src_block, src_block_hash, src_log_index, verify_required)
-	VALUES (0, $1, 'SENT', 5, 1, 1, $2, $3, $4, $5, $6, $7::text::numeric, $8, $9, 0, $10, $11, 0, encode($12, 'hex'), $11, '',
+	VALUES (0, $1, 'SENT', 5, 1, 1, $2, $3, $4, $5, $6, $7::text::numeric, $8, $9, 0, $10, $11, 0, encode($12, 'hex') || '.' || encode($17, 'hex'), $11, '',
 		$12, $13, $14, $15, $16, $17, $18, $19)
 	ON CONFLICT DO NOTHING RETURNING app_id, id),
 logged AS (

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
+
 #include "tests/unit/storage/rig.h"
 
 static size_t due(struct rig *r, struct outbox_item **items, int64_t eid, enum outbox_stage stage,
@@ -233,6 +235,53 @@ START_TEST(the_end_takes_the_row_away)
 }
 END_TEST
 
+struct mover {
+	const char *url;
+	enum status st;
+	size_t n;
+};
+
+/* An observer that finds a block of the source final. */
+static void *find_final(void *arg)
+{
+	struct mover *m = arg;
+	struct arena *arena = arena_create(UNIT_ARENA_BYTES);
+	struct ctx cx;
+	struct db *db = NULL;
+	struct outbox_item *items;
+	ctx_init(&cx, arena, 20000, "mover");
+	m->st = db_open(&cx, m->url, "mover", &db);
+	if (m->st == ST_OK)
+		m->st = tx_begin(&cx, db);
+	if (m->st == ST_OK)
+		m->st = outbox_final(&cx, db, &items, &m->n, RIG_SRC, STAGE_FINALITY, 9, 10);
+	arena_destroy(arena);
+	db_close(db);
+	return NULL;
+}
+
+START_TEST(what_moved_on_while_its_lock_was_waited_for_is_not_at_that_stage)
+{
+	struct rig r;
+	rig_begin(&r);
+	struct message_ref a = rig_accept(&r, 1), b = rig_accept(&r, 2);
+	rig_move(&r, &a, STATE_SENT, 9);
+	rig_move(&r, &b, STATE_SENT, 9);
+	/* The destination's observer moves the first. */
+	struct outbox_item *it = begin(&r, &a);
+	outbox_move_along(it, STATE_COMMITTED, RIG_DST, NULL, NULL);
+	struct mover m = {.url = r.url};
+	pthread_t thread;
+	ck_assert_int_eq(pthread_create(&thread, NULL, find_final, &m), 0);
+	clock_sleep_ms(300);
+	end(&r, it);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(m.st, ST_OK);
+	ck_assert_uint_eq(m.n, 1);
+	rig_end(&r);
+}
+END_TEST
+
 START_TEST(messages_are_found_by_request_and_by_packet)
 {
 	struct rig r;
@@ -293,6 +342,11 @@ START_TEST(an_observed_packet_is_one_message)
 	/* Another packet with the same request id is another message. */
 	pg_ok(r.cx, outbox_observe(&r.cx, r.db, &other, &messenger));
 	rig_true(&r, "(SELECT count(*) = 2 FROM message WHERE app_id = 0)");
+	/* The same packet in another block, after the first is gone, too. */
+	it.src = rig_place(62, 13);
+	pg_ok(r.cx, outbox_observe(&r.cx, r.db, &it, &messenger));
+	rig_true(&r, "(SELECT count(*) = 3 FROM message WHERE app_id = 0)");
+	rig_sql(&r, "UPDATE message SET guid = NULL WHERE src_block = 13");
 	rig_verify(&r);
 	rig_end(&r);
 }
@@ -416,6 +470,7 @@ END_TEST
 PG_SUITE("storage/outbox", due_items_come_in_their_order, what_is_carried_or_postponed_is_not_due,
 	 a_save_writes_every_event_without_gaps, what_did_not_change_is_not_written,
 	 a_version_that_moved_on_is_told, locked_items_are_the_newest, the_end_takes_the_row_away,
+	 what_moved_on_while_its_lock_was_waited_for_is_not_at_that_stage,
 	 messages_are_found_by_request_and_by_packet, an_observed_packet_is_one_message,
 	 a_reorganisation_finds_the_state_before_it,
 	 a_second_deeper_reorganisation_goes_on_where_the_first_ended,
