@@ -138,6 +138,21 @@ void calls_nonce_used(struct buf *b, const struct addr *author, struct u256 nonc
 	abi_put_u256(b, nonce);
 }
 
+void calls_last_received(struct buf *b, uint32_t src_eid, const struct hash *key)
+{
+	calls_begin(b, CALLS_LAST_RECEIVED);
+	abi_put_u64(b, src_eid);
+	abi_put_hash(b, key);
+}
+
+void calls_pass_sequence(struct buf *b, uint32_t src_eid, const struct hash *key, uint64_t seq)
+{
+	calls_begin(b, CALLS_PASS_SEQUENCE);
+	abi_put_u64(b, src_eid);
+	abi_put_hash(b, key);
+	abi_put_u64(b, seq);
+}
+
 /* A u128 word. */
 static struct u256 calls_next_u128(struct abi_reader *r)
 {

@@ -52,6 +52,9 @@ void calls_cancel_nonce(struct buf *b, struct u256 nonce);
 /* word = nonce >> 8 */
 void calls_nonce_bitmap(struct buf *b, const struct addr *author, struct u256 word);
 void calls_nonce_used(struct buf *b, const struct addr *author, struct u256 nonce);
+/* On the destination; key: messenger_sequence_key. */
+void calls_last_received(struct buf *b, uint32_t src_eid, const struct hash *key);
+void calls_pass_sequence(struct buf *b, uint32_t src_eid, const struct hash *key, uint64_t seq);
 /* Reads the calldata of sendMany back, strictly: for mapping mined transactions to requests.
  * Out: *items, *n, in the arena; spans point into data. ST_NOT_FOUND: another method.
  * ST_INVALID: not well formed, or more than n_max items. */

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 
+#include "chain/keccak.h"
+
 enum {
 	MESSENGER_SIGNED = 1,
 	MESSENGER_AUTHOR_AT = 2,
@@ -55,4 +57,11 @@ struct bytes messenger_encode(struct arena *a, const struct messenger_message *m
 	if (m->payload.n)
 		memcpy(p + MESSENGER_HEADER_BYTES, m->payload.p, m->payload.n);
 	return (struct bytes){p, n};
+}
+
+struct hash messenger_sequence_key(const struct messenger_message *m)
+{
+	struct hash words[4] = {{{0}}, hash_of_addr(&m->author), m->app_id, m->ordering_key};
+	words[0].b[31] = m->is_signed;
+	return keccak256(words, sizeof words);
 }

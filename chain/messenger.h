@@ -28,6 +28,8 @@ struct messenger_message {
 /* payload points into raw. ST_INVALID: too short, another version, unknown flags, an app_id beside
  * a signature, a seq without an ordering key or the reverse. */
 MUST_USE enum status messenger_decode(struct messenger_message *out, struct bytes raw);
+/* What the Messengers count the messages of an ordering key by: sequenceKey(signed, author, appId, orderingKey). */
+struct hash messenger_sequence_key(const struct messenger_message *m);
 struct bytes messenger_encode(struct arena *a, const struct messenger_message *m);
 
 #endif

@@ -7,12 +7,31 @@
 #ifndef FERRY_RELAY_DELIVER_H
 #define FERRY_RELAY_DELIVER_H
 
+#include "chain/packet.h"
 #include "relay/lane.h"
+
+/* One message on its way through this lane. */
+struct errand {
+	struct outbox_item *item;
+	struct packet packet;
+	struct hash payload_hash;
+	uint8_t ops;
+	bool verify;
+	bool clear; /* its owner gives it up */
+	bool pass;  /* and its ordering key goes on without it */
+	struct {
+		uint64_t seq; /* 0: no ordering key */
+		struct hash hash;
+	} key;
+	uint64_t passed; /* the path's nonces up to this one cost its execution nothing */
+};
 
 struct deliver {
 	struct lane lane;
 	bool retractions_known; /* looked for attestations of dropped blocks since the lane was taken */
 	int64_t retractions_ms;
+	int64_t failures;                    /* of the chain, when received was begun */
+	uint64_t received[RELAY_CHAINS_MAX]; /* by source: the last nonce sent to be executed; 0: not known */
 };
 
 /* Thread: its own, until world.stopping. */

@@ -36,7 +36,7 @@ struct retry_cause retry_cause_of(struct arena *a, struct bytes revert_data)
 	} else if (strcmp(name, "NoReceiver") == 0) {
 		c.reason = FERRY__V1__REASON__REASON_RECEIVER_MISSING;
 	} else if (strcmp(name, "InsufficientGas") == 0) {
-		c.reason = FERRY__V1__REASON__REASON_RECEIVER_OUT_OF_GAS;
+		c.reason = FERRY__V1__REASON__REASON_WAITING_FOR_EXECUTION; /* we gave too little, not its sender */
 	}
 	return c;
 }

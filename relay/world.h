@@ -20,6 +20,7 @@ struct world_chain {
 	/* Written by observe, read by the others; 0: not known yet. */
 	_Atomic int64_t block_time_s; /* of the newest block worked through */
 	_Atomic int64_t final_time_s; /* of the newest final block */
+	_Atomic int64_t failures;     /* executions that failed here so far */
 };
 
 struct world {

@@ -68,7 +68,7 @@ export async function chainsDeploy(settings, secrets, supervisor, say) {
 	const chains = DEV_CHAINS.map((chain, i) => ({
 		...chain, rpc: `http://127.0.0.1:${settings.devnetPort + i}`,
 		admins: [address(`${chain.name}-submit`), address(`${chain.name}-deliver`)],
-		delegate: address(`${chain.name}-submit`),
+		delegate: address(`${chain.name}-deliver`),
 		funded: [address(`${chain.name}-submit`), address(`${chain.name}-deliver`), secrets.wallet.address],
 	}));
 	const committee = { signers: secrets.committee.map(address), quorum: 2 };
