@@ -51,8 +51,8 @@ SELECT f::message_state, unnest(t)::message_state FROM (VALUES
 	('BURNED', ARRAY['COMMITTED', 'EXECUTION_FAILED', 'VERIFIED', 'VERIFYING'])) AS move (f, t);
 
 -- Counts messages in the order of acceptance; also the bitmap nonce of an unsigned item, so that it
--- is dense and never given twice.
-CREATE SEQUENCE message_num CACHE 64;
+-- is dense and never given twice. No cache: a message sent after another one's answer must come after it.
+CREATE SEQUENCE message_num;
 
 -- app_id has no foreign key: keys have one, apps are never deleted, and checking it would lock the app's row
 -- for every message of every concurrent group.
@@ -307,6 +307,7 @@ CREATE TABLE chain_block (
 	eid    bigint NOT NULL,
 	number bigint NOT NULL,
 	hash   bytea NOT NULL,
+	time_s bigint NOT NULL,
 	PRIMARY KEY (eid, number)
 );
 

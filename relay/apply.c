@@ -169,6 +169,9 @@ static void apply_observe(struct apply *a, const struct fact *f)
 static void apply_sent(struct apply *a, const struct fact *f)
 {
 	struct outbox_item *known = apply_find(a->by_guid, &f->guid);
+	/* A guid names a place on the path: after a reorganisation another packet may have it. */
+	if (known && !bytes_equal(known->packet, f->event.packet_sent.raw))
+		known = NULL;
 	if (known) {
 		if (known->is_open && known->reason == FERRY__V1__REASON__REASON_SOURCE_REORGED) {
 			known->reason = 0;
@@ -308,10 +311,12 @@ static void apply_committed(struct apply *a, const struct fact *f)
 	struct outbox_place place = fact_place(f);
 	it->verify_have = it->verify_required;
 	outbox_move_along(it, STATE_COMMITTED, a->chain->config.eid, &place, NULL);
+	if (it->act)
+		return;
 	if (strcmp(it->value, "0") != 0) {
 		it->reason = FERRY__V1__REASON__REASON_VALUE_NOT_PAID;
 		it->due_us = OUTBOX_NEVER;
-	} else if (it->execution != FERRY__V1__EXECUTION__EXECUTION_AUTOMATIC && !it->act) {
+	} else if (it->execution != FERRY__V1__EXECUTION__EXECUTION_AUTOMATIC) {
 		it->reason = FERRY__V1__REASON__REASON_WAITING_FOR_EXECUTOR;
 		it->due_us = OUTBOX_NEVER; /* until it is asked for */
 	}
@@ -345,6 +350,7 @@ static void apply_alert(struct apply *a, const struct fact *f)
 	if (!cause.is_failure)
 		return; /* it is freed with its transaction and tried again */
 	it->attempts++;
+	world_chain(a->world, a->chain->config.eid)->failures++;
 	struct outbox_event *e = it->state == STATE_COMMITTED ? outbox_move(it, STATE_EXECUTION_FAILED) :
 								outbox_note(it, "EXECUTION_FAILED");
 	event_at(a, e, f);
@@ -357,6 +363,8 @@ static void apply_alert(struct apply *a, const struct fact *f)
 	int64_t delay = cause.reason == FERRY__V1__REASON__REASON_WAITING_FOR_EARLIER_MESSAGE ?
 				EARLIER_MS :
 				retry_delay_ms(it->attempts);
+	if (it->act)
+		delay = 0; /* it is given up: no receiver is waited for */
 	if (delay < 0)
 		it->reason = FERRY__V1__REASON__REASON_ATTEMPTS_EXHAUSTED;
 	it->due_us = delay < 0 ? OUTBOX_NEVER : clock_wall_us() + delay * 1000;

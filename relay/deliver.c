@@ -9,6 +9,7 @@
 #include "chain/messenger.h"
 #include "ferry/v1/types.pb-c.h"
 #include "relay/committee.h"
+#include "relay/path.h"
 #include "storage/attestation.h"
 
 enum {
@@ -17,6 +18,8 @@ enum {
 	COMMIT_GAS = 250000,
 	ALERT_GAS = 60000,
 	ALERT_GAS_PER_BYTE = 30,
+	JUMP_GAS = 2600,          /* EndpointV2.lzReceive, for each nonce since the last one executed */
+	JUMP_GAS_MAX = 10000000,  /* farther does not fit a transaction */
 	/* What one item uses on a path in use, with room; the Batcher stops when it was more. */
 	VERIFY_GAS_EXPECTED = 62000,
 	COMMIT_GAS_EXPECTED = 60000,
@@ -25,16 +28,6 @@ enum {
 	DELIVER_ITEMS_MAX = 160,
 	EXPIRATION_S = 24 * 3600,
 	RETRACT_EVERY_MS = 2000,
-};
-
-/* One message on its way through this lane. */
-struct errand {
-	struct outbox_item *item;
-	struct packet packet;
-	struct hash payload_hash;
-	uint8_t ops;
-	bool verify;
-	bool clear; /* its owner gives it up */
 };
 
 /* Choosing ------------------------------------------------------------------------------------------- */
@@ -60,6 +53,11 @@ static bool errand_of(struct errand *e, struct outbox_item *it)
 	if (may_receive(it))
 		e->ops |= CALLS_RECEIVE;
 	e->clear = it->act && !e->ops;
+	struct messenger_message m;
+	if (!hash_is_zero(&it->ordering_key) && messenger_decode(&m, e->packet.message) == ST_OK) {
+		e->key.seq = m.seq;
+		e->key.hash = messenger_sequence_key(&m);
+	}
 	return e->ops || e->clear;
 }
 
@@ -200,7 +198,8 @@ static uint64_t receive_gas(const struct errand *e)
 	uint64_t limit = (uint64_t)e->item->gas_limit;
 	if (e->item->retry_gas > e->item->gas_limit)
 		limit = (uint64_t)e->item->retry_gas;
-	return limit * 64 / 63 + RECEIVE_OVERHEAD;
+	uint64_t jump = e->packet.nonce > e->passed ? (e->packet.nonce - e->passed - 1) * JUMP_GAS : 0;
+	return limit * 64 / 63 + RECEIVE_OVERHEAD + (jump < JUMP_GAS_MAX ? jump : JUMP_GAS_MAX);
 }
 
 struct delivery_batch {
@@ -261,25 +260,34 @@ static void build_deliver(struct ctx *cx, struct deliver *d, struct errand *erra
 			  struct lane_tx *txs, size_t *txs_n)
 {
 	struct delivery_batch *b = arena_alloc(cx->arena, sizeof *b);
+	const struct errand *last = NULL; /* expected to be executed by the transactions before */
 	b->bytes = CALLS_ARRAY_BYTES;
 	for (size_t i = 0; i < n && *txs_n < LANE_TXS_MAX - 2; i++) {
-		if (!errands[i].ops)
+		struct errand *e = &errands[i];
+		if (!e->ops)
 			continue;
-		if (b->n && !delivery_has_room(b, &errands[i]))
+		bool full = b->n && !delivery_has_room(b, e);
+		if (full)
 			delivery_close(cx, d, b, &txs[(*txs_n)++]);
-		delivery_add(b, &errands[i]);
+		if (full && i > 0 && errands[i - 1].item->attempts == 0 && (errands[i - 1].ops & CALLS_RECEIVE))
+			last = &errands[i - 1];
+		if (last && last->packet.src_eid == e->packet.src_eid && e->item->attempts == 0 &&
+		    e->passed < last->packet.nonce)
+			e->passed = last->packet.nonce;
+		delivery_add(b, e);
 	}
 	if (b->n)
 		delivery_close(cx, d, b, &txs[(*txs_n)++]);
 }
 
-/* The owner's act: the packet is taken off the path without running the receiver. */
+/* The owner's act: the packet is taken off the path without running the receiver, and its ordering key is told. */
 static void build_clear(struct ctx *cx, struct deliver *d, struct errand *errands, size_t n,
 			struct lane_tx *txs, size_t *txs_n)
 {
 	for (size_t i = 0; i < n && *txs_n < LANE_TXS_MAX - 1; i++) {
 		if (!errands[i].clear)
 			continue;
+		const struct errand *e = &errands[i];
 		struct buf data;
 		buf_init(&data, cx->arena, TX_RAW_BYTES_MAX);
 		calls_clear(&data, &errands[i].packet);
@@ -291,10 +299,34 @@ static void build_clear(struct ctx *cx, struct deliver *d, struct errand *errand
 			.items = arena_copy(cx->arena, &errands[i].item, sizeof errands[i].item),
 			.items_n = 1,
 		};
+		if (!e->pass)
+			continue;
+		buf_init(&data, cx->arena, CALLS_ARRAY_BYTES + 64);
+		calls_pass_sequence(&data, e->packet.src_eid, &e->key.hash, e->key.seq);
+		txs[(*txs_n)++] = (struct lane_tx){
+			.purpose = "ACT",
+			.to = d->lane.chain->config.messenger,
+			.calldata = buf_bytes(&data),
+			.gas = 200000,
+		};
 	}
 }
 
 /* Taking back ---------------------------------------------------------------------------------------- */
+
+struct retraction {
+	struct deliver *d;
+	const struct bytes *guids;
+	size_t n;
+};
+
+static enum status retract_within(struct ctx *cx, const struct lane_tx *txs, size_t txs_n, void *arg)
+{
+	const struct retraction *r = arg;
+	(void)txs;
+	(void)txs_n;
+	return attestation_retract(cx, r->d->lane.db, r->d->lane.chain->config.eid, r->guids, r->n);
+}
 
 /* Attestations of packets whose source block is gone: verify() again with no confirmations undoes them. */
 static enum status deliver_retract(struct ctx *cx, struct deliver *d)
@@ -325,36 +357,27 @@ static enum status deliver_retract(struct ctx *cx, struct deliver *d)
 	}
 	struct lane_tx t;
 	verify_tx(cx, d, params, n, NULL, 0, &t);
-	TRY(lane_claim(cx, &d->lane, &t, 1, NULL, NULL));
-	TRY(tx_begin(cx, d->lane.db));
-	TRY(lease_fence(cx, d->lane.db, &d->lane.lease));
-	TRY(attestation_retract(cx, d->lane.db, d->lane.chain->config.eid, guids, n));
-	return tx_commit(cx, d->lane.db);
+	struct retraction r = {d, guids, n};
+	return lane_claim(cx, &d->lane, &t, 1, NULL, retract_within, &r);
 }
 
 /* The round ------------------------------------------------------------------------------------------ */
-
-static void deliver_mark(struct outbox_item *it, const struct lane_tx *t, const struct outbox_place *place,
-			 void *arg)
-{
-	(void)it;
-	(void)t;
-	(void)place;
-	(void)arg; /* lane_claim notes who carries it; its state is the chain's to change */
-}
 
 static enum status deliver_round(struct ctx *cx, void *self, int *wait_ms)
 {
 	struct deliver *d = self;
 	struct errand *errands;
 	size_t n, txs_n = 0;
-	if (d->lane.lease.epoch == 0)
+	if (d->lane.lease.epoch == 0) {
 		d->retractions_known = false;
+		memset(d->received, 0, sizeof d->received);
+	}
 	TRY(lane_ready(cx, &d->lane));
 	if (!lane_is_open(&d->lane))
 		return ST_OK;
 	TRY(deliver_retract(cx, d));
 	TRY(deliver_errands(cx, d, &errands, &n));
+	TRY(path_look(cx, d, errands, &n));
 	TRY(deliver_record(cx, d, errands, &n));
 	if (n == 0) {
 		*wait_ms = 500; /* retries fall due by time */
@@ -365,7 +388,8 @@ static enum status deliver_round(struct ctx *cx, void *self, int *wait_ms)
 	build_deliver(cx, d, errands, n, txs, &txs_n);
 	build_clear(cx, d, errands, n, txs, &txs_n);
 	if (txs_n)
-		TRY(lane_claim(cx, &d->lane, txs, txs_n, deliver_mark, d));
+		TRY(lane_claim(cx, &d->lane, txs, txs_n, NULL, NULL, d));
+	path_sent(d, errands, n);
 	*wait_ms = 0;
 	return ST_OK;
 }

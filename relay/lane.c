@@ -212,7 +212,8 @@ static void lane_mark_items(const struct lane_tx *txs, const struct journal_entr
 			struct outbox_item **found = bsearch(&key, claimed->items, claimed->n,
 							     sizeof *claimed->items, item_order);
 			assert(found);
-			mark(*found, &txs[i], &place, arg);
+			if (mark)
+				mark(*found, &txs[i], &place, arg);
 			(*found)->is_carried = true;
 			(*found)->signer = entries[i].signer;
 			(*found)->tx_nonce = entries[i].nonce;
@@ -222,7 +223,7 @@ static void lane_mark_items(const struct lane_tx *txs, const struct journal_entr
 }
 
 enum status lane_claim(struct ctx *cx, struct lane *l, struct lane_tx *txs, size_t n, lane_mark mark,
-		       void *arg)
+		       lane_within within, void *arg)
 {
 	assert(n > 0 && n <= LANE_TXS_MAX);
 	struct journal_entry *entries = arena_array(cx->arena, n, sizeof *entries);
@@ -240,6 +241,8 @@ enum status lane_claim(struct ctx *cx, struct lane *l, struct lane_tx *txs, size
 	l->opened = false; /* until the commit is known */
 	TRY(journal_insert(cx, l->db, entries, n));
 	TRY(outbox_save(cx, l->db, claimed.items, claimed.n));
+	if (within)
+		TRY(within(cx, txs, n, arg));
 	TRY(tx_commit(cx, l->db));
 	l->opened = true;
 	int64_t first = l->next_nonce;

@@ -57,10 +57,12 @@ bool lane_is_open(const struct lane *l);
 /* Signs the transactions with the next nonces, and in one transaction: fences, locks the items (ST_BUSY when one
  * has changed), lets mark() change each (with the tx it goes with and that tx's place), writes the journal, saves
  * the items. Then broadcasts.
- * An item may be in several transactions; it is marked for the last one that holds it. */
+ * An item may be in several transactions; it is marked for the last one that holds it. What else must be true
+ * if and only if the transactions are journalled, within() writes. Both may be NULL. */
 typedef void (*lane_mark)(struct outbox_item *item, const struct lane_tx *tx,
 			  const struct outbox_place *place, void *arg);
+typedef enum status (*lane_within)(struct ctx *cx, const struct lane_tx *txs, size_t n, void *arg);
 MUST_USE enum status lane_claim(struct ctx *cx, struct lane *l, struct lane_tx *txs, size_t n,
-				lane_mark mark, void *arg);
+				lane_mark mark, lane_within within, void *arg);
 
 #endif

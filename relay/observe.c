@@ -249,14 +249,17 @@ static enum status observe_finality(struct ctx *cx, struct observe *o, const str
 {
 	const struct block *last = &w->blocks[w->blocks_n - 1];
 	int64_t final = (int64_t)last->number - o->chain->config.finality_blocks;
+	int64_t final_time_s;
 	if (final < 0)
 		return ST_OK;
+	TRY(cursor_block_time(cx, o->db, o->chain->config.eid, final, &final_time_s));
+	atomic_store(&o->chain->final_time_s, final_time_s);
 	TRY(observe_source_final(cx, o, final));
 	TRY(observe_destination_final(cx, o, final));
 	struct journal_mined *done;
 	size_t done_n;
 	TRY(journal_finalize(cx, o->db, &done, &done_n, o->chain->config.eid, final));
-	return resolve_unsent(cx, o->db, o->chain, done, done_n, (int64_t)last->timestamp);
+	return resolve_unsent(cx, o->db, o->chain, done, done_n, final_time_s);
 }
 
 /* The round ---------------------------------------------------------------------------------------- */

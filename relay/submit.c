@@ -150,8 +150,13 @@ static bool must_wait(struct submit *s, struct outbox_item *it, const int64_t *o
 	const struct submit_fee *fee = fee_find(s, it);
 	*w = (struct waiting){.item = it};
 	if (left < DEADLINE_MARGIN_S) {
-		w->expired = left < 0;
+		/* It may have been broadcast before, so its end is a final block's to say. */
+		w->expired = seconds_left(it, atomic_load(&s->lane.chain->final_time_s)) < 0;
 		w->why = "its deadline is too near to be met";
+	} else if (!it->is_signed && !addr_is_zero(&it->submitter) &&
+		   !addr_equal(&it->submitter, signer_account(s->lane.signer))) {
+		/* Its nonce is of that account's bitmap: from another it could be sent twice. */
+		w->why = "it was given to another submitting account, which no relay drives";
 	} else if (is_overspent(it, overspent, overspent_n)) {
 		w->reason = FERRY__V1__REASON__REASON_DAILY_LIMIT_REACHED;
 		w->why = "the app has spent what it may spend today (daily_wei_per_app)";
@@ -186,7 +191,7 @@ static enum status postpone(struct ctx *cx, struct submit *s, const struct waiti
 			it->evidence = w->why;
 			it->due_us = clock_wall_us() + POSTPONE_MS * 1000;
 			if (w->expired)
-				outbox_move(it, STATE_EXPIRED)->reason = "its deadline passed before it was sent";
+				outbox_move(it, STATE_EXPIRED)->reason = "a final block of the source chain is past the deadline";
 			outbox_touch(it);
 		}
 	}
@@ -276,8 +281,9 @@ static void submit_mark(struct outbox_item *it, const struct lane_tx *t, const s
 }
 
 /* What the apps' messages will cost, in the transaction's own bookkeeping. */
-static enum status submit_spend(struct ctx *cx, struct submit *s, const struct lane_tx *txs, size_t n)
+static enum status submit_spend(struct ctx *cx, const struct lane_tx *txs, size_t n, void *arg)
 {
+	struct submit *s = arg;
 	size_t total = 0, count = 0;
 	for (size_t i = 0; i < n; i++)
 		total += txs[i].items_n;
@@ -341,8 +347,7 @@ static enum status submit_round(struct ctx *cx, void *self, int *wait_ms)
 	TRY(submit_fees(cx, s, items, n));
 	TRY(submit_build(cx, s, items, n, txs, &txs_n));
 	if (txs_n) {
-		TRY(lane_claim(cx, &s->lane, txs, txs_n, submit_mark, s));
-		TRY(submit_spend(cx, s, txs, txs_n));
+		TRY(lane_claim(cx, &s->lane, txs, txs_n, submit_mark, submit_spend, s));
 		waker_wake(s->lane.world->notify_waker);
 	}
 	*wait_ms = 0;

@@ -142,7 +142,9 @@ static enum status tend_replaced(struct ctx *cx, struct lane *l, const struct jo
 	if (st == ST_NOT_FOUND || at.number <= l->chain->config.finality_blocks)
 		return ST_OK;
 	TRY(st);
-	struct rpc_at final = rpc_at_number((uint64_t)(at.number - l->chain->config.finality_blocks));
+	int64_t final_number = at.number - l->chain->config.finality_blocks, final_time_s;
+	TRY(cursor_block_time(cx, l->db, eid, final_number, &final_time_s));
+	struct rpc_at final = rpc_at_number((uint64_t)final_number);
 	TRY(rpc_nonce(cx, l->rpc, &used, signer_account(l->signer), &final));
 	if ((int64_t)used <= lowest->nonce)
 		return ST_OK;
@@ -151,7 +153,7 @@ static enum status tend_replaced(struct ctx *cx, struct lane *l, const struct jo
 	TRY(tx_begin(cx, l->db));
 	TRY(lease_fence(cx, l->db, &l->lease));
 	TRY(journal_replace(cx, l->db, &rows, &n, eid, signer_account(l->signer), (int64_t)used));
-	TRY(resolve_unsent(cx, l->db, l->chain, rows, n, at.time_s));
+	TRY(resolve_unsent(cx, l->db, l->chain, rows, n, final_time_s));
 	TRY(tx_commit(cx, l->db));
 	if (n)
 		log_event(LOG_ERROR, "relay.replaced", "%s: %zu nonces below %llu were used by transactions that are not in the journal",

@@ -39,7 +39,7 @@ static bool serve_ready(void *arg, struct arena *a, const char **report)
 	struct ctx cx;
 	ctx_init(&cx, a, 0, "readyz");
 	bool ready = api_ready(s->api, &cx) == ST_OK;
-	*report = ready ? "database: ok" : arena_printf(a, "database: %s", cx.err.message);
+	*report = ready ? "database: ok\n" : arena_printf(a, "database: %s\n", cx.err.message);
 	return ready;
 }
 

@@ -72,7 +72,8 @@ enum status app_key_add(struct ctx *cx, struct db *db, char token[APP_TOKEN_BYTE
 	random_bytes(secret, sizeof secret);
 	hex_digits(key_id, id, sizeof id);
 	hex_digits(digits, secret, sizeof secret);
-	int n = snprintf(token, APP_TOKEN_BYTES, "%s_%s_%s", is_secret ? "sk" : "pk", key_id, digits);
+	int n = snprintf(token, APP_TOKEN_BYTES, "%s_%s_%s", is_secret ? "sk" : "pk", key_id,
+			 digits);
 	assert(n == APP_TOKEN_BYTES - 1);
 	struct hash hash = app_token_hash(token, (size_t)n);
 	struct rows rows;
@@ -120,8 +121,8 @@ static bool digits_are_hex(const char *s, size_t n)
 
 bool app_token_is_wellformed(const char *token, size_t n)
 {
-	return n == APP_TOKEN_BYTES - 1 && (token[0] == 's' || token[0] == 'p') && token[1] == 'k' &&
-	       token[2] == '_' && digits_are_hex(token + 3, APP_KEY_ID_DIGITS) &&
+	return n == APP_TOKEN_BYTES - 1 && (token[0] == 's' || token[0] == 'p') &&
+	       token[1] == 'k' && token[2] == '_' && digits_are_hex(token + 3, APP_KEY_ID_DIGITS) &&
 	       token[3 + APP_KEY_ID_DIGITS] == '_' &&
 	       digits_are_hex(token + 4 + APP_KEY_ID_DIGITS, APP_SECRET_DIGITS);
 }

@@ -21,13 +21,15 @@ enum status cursor_advance(struct ctx *cx, struct db *db, int64_t eid,
 	assert(n > 0);
 	int64_t *numbers = arena_array(cx->arena, n, sizeof *numbers);
 	struct bytes *hashes = arena_array(cx->arena, n, sizeof *hashes);
+	int64_t *times = arena_array(cx->arena, n, sizeof *times);
 	for (size_t i = 0; i < n; i++) {
 		numbers[i] = blocks[i].number;
 		hashes[i] = bytes_of(blocks[i].hash.b, 32);
+		times[i] = blocks[i].time_s;
 	}
 	const struct cursor_block *last = &blocks[n - 1];
 	TRY(db_exec(cx, db, SQL_CURSOR_BLOCKS, NULL, p_i64(eid), p_i64s(numbers, n),
-		    p_bytess(hashes, n)));
+		    p_bytess(hashes, n), p_i64s(times, n)));
 	if ((blocks[0].number - 1) / 64 != last->number / 64) /* once in a while */
 		TRY(db_exec(cx, db, SQL_CURSOR_PRUNE, NULL, p_i64(eid),
 			    p_i64(last->number - CURSOR_BLOCKS_KEPT)));
@@ -43,6 +45,15 @@ enum status cursor_block_hash(struct ctx *cx, struct db *db, int64_t eid, int64_
 	if (r.count == 0)
 		return fail(cx, ST_NOT_FOUND, "block %lld is not kept any more", (long long)number);
 	row_hash(&r, 0, "hash", out);
+	return ST_OK;
+}
+
+enum status cursor_block_time(struct ctx *cx, struct db *db, int64_t eid, int64_t number,
+			      int64_t *time_s)
+{
+	struct rows r;
+	TRY(db_exec(cx, db, SQL_CURSOR_BLOCK_TIME, &r, p_i64(eid), p_i64(number)));
+	*time_s = r.count ? row_i64(&r, 0, "time_s") : 0;
 	return ST_OK;
 }
 

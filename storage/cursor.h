@@ -24,6 +24,9 @@ MUST_USE enum status cursor_advance(struct ctx *cx, struct db *db, int64_t eid,
 /* The kept hash of a block. ST_NOT_FOUND when it is not kept. */
 MUST_USE enum status cursor_block_hash(struct ctx *cx, struct db *db, int64_t eid, int64_t number,
 				       struct hash *out);
+/* The time of a kept block; 0 when it is not kept. */
+MUST_USE enum status cursor_block_time(struct ctx *cx, struct db *db, int64_t eid, int64_t number,
+				       int64_t *time_s);
 /* Forgets the blocks above `to`, which becomes the position. */
 MUST_USE enum status cursor_rewind(struct ctx *cx, struct db *db, int64_t eid,
 				   const struct cursor_block *to);

@@ -2,9 +2,10 @@
 SELECT number, hash, coalesce(extract(epoch FROM block_time)::bigint, 0) AS time_s FROM chain_cursor WHERE eid = $1;
 
 -- name: cursor_blocks
--- $1 eid, $2 numbers, $3 hashes
-INSERT INTO chain_block (eid, number, hash) SELECT $1, u.number, u.hash FROM unnest($2::bigint[], $3::bytea[]) u (number, hash)
-ON CONFLICT (eid, number) DO UPDATE SET hash = EXCLUDED.hash;
+-- $1 eid, $2 numbers, $3 hashes, $4 times (s)
+INSERT INTO chain_block (eid, number, hash, time_s)
+SELECT $1, u.number, u.hash, u.time_s FROM unnest($2::bigint[], $3::bytea[], $4::bigint[]) u (number, hash, time_s)
+ON CONFLICT (eid, number) DO UPDATE SET hash = EXCLUDED.hash, time_s = EXCLUDED.time_s;
 
 -- name: cursor_move
 -- $1 eid, $2 number, $3 hash, $4 head, $5 block time (s)
@@ -18,6 +19,9 @@ DELETE FROM chain_block WHERE eid = $1 AND number < $2;
 
 -- name: cursor_block_hash
 SELECT hash FROM chain_block WHERE eid = $1 AND number = $2;
+
+-- name: cursor_block_time
+SELECT time_s FROM chain_block WHERE eid = $1 AND number = $2;
 
 -- name: cursor_forget
 -- $1 eid, $2 above

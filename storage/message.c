@@ -9,7 +9,7 @@
 
 /* The columns of a group, an array each. */
 struct message_columns {
-	int64_t *app_id, *kind, *submission, *execution, *src_eid, *dst_eid, *gas_limit, *method;
+	int64_t *app_id, *kind, *submission, *execution, *src_eid, *dst_eid, *gas_limit, *method, *arrival;
 	struct uuid *id;
 	struct bytes *receiver, *payload, *ordering_key, *author, *signature, *messenger, *request_id;
 	struct bytes *fingerprint, *request;
@@ -19,7 +19,7 @@ struct message_columns {
 static void columns_alloc(struct arena *a, struct message_columns *c, size_t n)
 {
 	int64_t **numbers[] = {&c->app_id, &c->kind, &c->submission, &c->execution, &c->src_eid,
-			       &c->dst_eid, &c->gas_limit, &c->method};
+			       &c->dst_eid, &c->gas_limit, &c->method, &c->arrival};
 	struct bytes **spans[] = {&c->receiver, &c->payload, &c->ordering_key, &c->author,
 				  &c->signature, &c->messenger, &c->request_id, &c->fingerprint,
 				  &c->request};
@@ -63,6 +63,7 @@ static void columns_set(struct message_columns *c, size_t i, const struct messag
 	c->request_id[i] = bytes_of(m->request_id.b, 32);
 	c->client_ref[i] = m->client_ref;
 	c->method[i] = m->method;
+	c->arrival[i] = m->arrival;
 	c->key[i] = m->key;
 	c->fingerprint[i] = bytes_of(m->fingerprint.b, 32);
 	c->request[i] = bytes_not_null(m->request);
@@ -84,7 +85,7 @@ enum status message_insert(struct ctx *cx, struct db *db, bool *inserted, int64_
 		    p_bytess(c.author, n), p_texts(c.author_nonce, n), p_texts(c.deadline, n),
 		    p_bytess(c.signature, n), p_bytess(c.messenger, n), p_bytess(c.request_id, n),
 		    p_texts(c.client_ref, n), p_i64s(c.method, n), p_texts(c.key, n),
-		    p_bytess(c.fingerprint, n), p_bytess(c.request, n)));
+		    p_bytess(c.fingerprint, n), p_bytess(c.request, n), p_i64s(c.arrival, n)));
 	/* The rows come in the order of the items, those left out missing. */
 	int row = 0;
 	struct uuid id = {{0}};

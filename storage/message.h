@@ -22,6 +22,7 @@ struct message_ref {
 /* One message to accept. Texts are valid UTF-8 without NUL. */
 struct message_new {
 	struct message_ref ref;
+	int64_t arrival; /* grows; what is stored together is numbered, and sent, in this order */
 	int64_t kind, submission, execution; /* numbers of ferry.v1 */
 	int64_t src_eid, dst_eid;
 	struct hash receiver;

@@ -4,17 +4,18 @@
 -- Arrays, one member a message, sorted by (app, key): $1 app_id, $2 id, $3 kind, $4 submission, $5 execution,
 -- $6 src_eid, $7 dst_eid, $8 receiver, $9 payload, $10 gas_limit, $11 ordering_key, $12 author,
 -- $13 author_nonce, $14 deadline, $15 signature, $16 messenger, $17 request_id, $18 client_ref,
--- $19 idempotency_method, $20 idempotency_key, $21 fingerprint, $22 request.
+-- $19 idempotency_method, $20 idempotency_key, $21 fingerprint, $22 request, $23 arrival. Numbers are given in the order of arrival.
 -- Any taken key leaves its message out: the idempotency key, or the author's nonce.
-WITH item AS (
-	SELECT nextval('message_num') AS num, u.*
+WITH item AS MATERIALIZED (
+	SELECT nextval('message_num') AS num, u.* FROM (SELECT *
 	FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
 		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bytea[],
 		$13::text[], $14::text[], $15::bytea[], $16::bytea[], $17::bytea[], $18::text[],
-		$19::bigint[], $20::text[], $21::bytea[], $22::bytea[])
+		$19::bigint[], $20::text[], $21::bytea[], $22::bytea[], $23::bigint[]) WITH ORDINALITY
 		AS u (app_id, id, kind, submission, execution, src_eid, dst_eid, receiver, payload,
 		gas_limit, ordering_key, author, author_nonce, deadline, signature, messenger, request_id,
-		client_ref, method, key, fingerprint, request)
+		client_ref, method, key, fingerprint, request, arrival, place)
+	ORDER BY arrival, place) u
 ), m AS (
 	INSERT INTO message (app_id, id, num, kind, submission, execution, src_eid, dst_eid, receiver,
 		payload, gas_limit, ordering_key, author, author_nonce, deadline, signature, messenger,
@@ -22,7 +23,7 @@ WITH item AS (
 	SELECT app_id, id, num, kind, submission, execution, src_eid, dst_eid, receiver, payload,
 		gas_limit, ordering_key, author, coalesce(author_nonce::numeric, num), deadline::numeric,
 		signature, messenger, request_id, client_ref, method, key, fingerprint, request
-	FROM item
+	FROM item ORDER BY place
 	ON CONFLICT DO NOTHING
 	RETURNING app_id, id, num, src_eid, created_at
 ), e AS (
@@ -108,6 +109,7 @@ WITH o AS (
 	RETURNING app_id, id
 ), m AS (
 	UPDATE message m SET version = m.version + 1, updated_at = now(),
+		reason = CASE WHEN m.state = 'COMMITTED' THEN 0 ELSE m.reason END, -- who waits for whom has changed
 		retry_gas = coalesce(nullif($5::bigint, 0), m.retry_gas), act = coalesce($6, m.act),
 		act_reason = CASE WHEN $6::text IS NULL THEN m.act_reason ELSE $8 END
 	FROM o WHERE m.app_id = o.app_id AND m.id = o.id AND m.state = ANY ($3::text[]::message_state[])
