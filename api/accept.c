@@ -34,7 +34,7 @@ void accept_fail_pending(struct accept_work *work, enum status st, const char *c
 	}
 }
 
-/* Answering --------------------------------------------------------------------------------------- */
+/* Answering ------------------------------------------------------------------------------------ */
 
 static void finish_single(struct accept_work *work)
 {
@@ -93,7 +93,7 @@ bool accept_finish(struct accept_work *work)
 	return true;
 }
 
-/* Checking ---------------------------------------------------------------------------------------- */
+/* Checking ------------------------------------------------------------------------------------- */
 
 static struct accept_work *work_make(struct api_call *call, size_t n, bool is_batch)
 {
@@ -209,9 +209,10 @@ void accept_check(struct api *api, struct api_call *call)
 		return;
 	}
 	if (in->n_messages > ACCEPT_BATCH_MAX) {
-		handler_finish(call, fail_code(&call->cx, ST_TOO_LARGE, "BATCH_TOO_LARGE",
-					       "a batch holds at most %d messages, this %zu: split it",
-					       ACCEPT_BATCH_MAX, in->n_messages));
+		handler_finish(call,
+			       fail_code(&call->cx, ST_TOO_LARGE, "BATCH_TOO_LARGE",
+					 "a batch holds at most %d messages, this %zu: split it",
+					 ACCEPT_BATCH_MAX, in->n_messages));
 		return;
 	}
 	struct accept_work *work = work_make(call, in->n_messages, true);

@@ -4,9 +4,9 @@
  * event and outbox row of each item. No timer: while one group commits, the next one gathers.
  *
  * Every failure has one answer. A key that is taken: what is stored under it is read, and replayed
- * or refused. Data the database refuses: the group is halved until the culprit is alone. A lock held
- * too long: likewise, and the culprit is looked at again until its time is over. A connection lost
- * while the answer was awaited: the same items are stored once more; those that were committed
+ * or refused. Data the database refuses: the group is halved until the culprit is alone. A lock
+ * held too long: likewise, and the culprit is looked at again until its time is over. A connection
+ * lost while the answer was awaited: the same items are stored once more; those that were committed
  * after all lose to themselves, and are known by their ids.
  */
 #include "api/accept.h"
@@ -40,7 +40,7 @@ struct store {
 	bool any_stored;
 };
 
-/* Resolving --------------------------------------------------------------------------------------- */
+/* Resolving ------------------------------------------------------------------------------------ */
 
 static struct ctx item_ctx(const struct accept_item *item)
 {
@@ -147,7 +147,8 @@ static enum status store_losers(struct store *s, struct accept_item **items, siz
 			item_resolve(items[i]);
 		else if (items[i]->send.row.is_signed)
 			item_fail(items[i], ST_CONFLICT, "AUTHOR_NONCE_USED",
-				  "the author has signed another message with this nonce: sign with a "
+				  "the author has signed another message with this nonce: sign "
+				  "with a "
 				  "new one");
 		else
 			item_fail(items[i], ST_INTERNAL, NULL,
@@ -156,7 +157,7 @@ static enum status store_losers(struct store *s, struct accept_item **items, siz
 	return ST_OK;
 }
 
-/* Storing ----------------------------------------------------------------------------------------- */
+/* Storing -------------------------------------------------------------------------------------- */
 
 static void store_items(struct store *s, struct accept_item **items, size_t n, int ms);
 
@@ -234,7 +235,8 @@ static void store_items(struct store *s, struct accept_item **items, size_t n, i
 		if (is_slow || st == ST_BUSY)
 			items[0]->is_parked = true;
 		else if (is_theirs)
-			item_fail(items[0], ST_INVALID, NULL, "the database refuses the message's data");
+			item_fail(items[0], ST_INVALID, NULL,
+				  "the database refuses the message's data");
 		else
 			fail_all(items, n, ST_DB, NULL,
 				 "the database does not answer: send it again with the same key");
@@ -242,7 +244,7 @@ static void store_items(struct store *s, struct accept_item **items, size_t n, i
 	}
 }
 
-/* Groups ------------------------------------------------------------------------------------------ */
+/* Groups --------------------------------------------------------------------------------------- */
 
 static int item_compare(const void *a, const void *b)
 {
@@ -251,8 +253,8 @@ static int item_compare(const void *a, const void *b)
 	if (x->ref.app_id != y->ref.app_id)
 		return x->ref.app_id < y->ref.app_id ? -1 : 1;
 	int by_key = strcmp(x->key, y->key);
-	/* Of equal keys the first that came is first: ids grow with time. */
-	return by_key ? by_key : memcmp(x->ref.id.b, y->ref.id.b, sizeof x->ref.id.b);
+	/* Of equal keys the first that came is first. */
+	return by_key ? by_key : (x->arrival > y->arrival) - (x->arrival < y->arrival);
 }
 
 static bool same_key(const struct accept_item *a, const struct accept_item *b)
@@ -277,7 +279,8 @@ static void follow(struct accept_item *item)
 	} /* else: another request, whose turn is the next round */
 }
 
-/* One round: the first item of each key is stored, the others follow it. Returns how many are left. */
+/* One round: the first item of each key is stored, the others follow it. Returns how many are left.
+ */
 static size_t store_round(struct store *s, struct accept_item **items, size_t n, int ms)
 {
 	struct accept_item **leaders = arena_array(s->arena, n, sizeof *leaders);
@@ -305,7 +308,8 @@ static void reply_make(struct store *s, struct accept_item *item, int64_t now_us
 	if (item->reply || (item->outcome != ACCEPT_STORED && item->outcome != ACCEPT_REPLAYED))
 		return;
 	assert(item->current);
-	item->reply = view_message(item->call->arena, &s->api->config, s->world, item->current, now_us);
+	item->reply =
+		view_message(item->call->arena, &s->api->config, s->world, item->current, now_us);
 	item->version = item->current->version;
 	item->current = NULL;
 	item->keyed = (struct message_keyed){.found = false};

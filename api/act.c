@@ -29,7 +29,8 @@ static enum status act_answer(struct work *w, const struct message_ref *ref)
 static enum status act_refuse(struct work *w, const struct message *m, const char *what)
 {
 	return fail_code(w->cx, ST_PRECONDITION, "STATE_NOT_ALLOWED", "the message is %s%s: %s",
-			 state_name(m->state), m->is_carried ? ", a transaction carries it" : "", what);
+			 state_name(m->state), m->is_carried ? ", a transaction carries it" : "",
+			 what);
 }
 
 /* A message somebody else's tenant follows may be looked at, not acted on. */
@@ -86,7 +87,8 @@ enum status act_retry(struct work *w)
 	TRY(act_message(w, &m, in->id));
 	if (in->gas_limit[0])
 		gas = validate_gas(w->cx, in->gas_limit, "/gas_limit", m->gas_limit,
-				   m->gas_limit > VALIDATE_GAS_MAX ? m->gas_limit : VALIDATE_GAS_MAX);
+				   m->gas_limit > VALIDATE_GAS_MAX ? m->gas_limit
+								   : VALIDATE_GAS_MAX);
 	TRY(validate_end(w->cx));
 	struct message_ask ask = {.type = "RETRY_REQUESTED", .states = states, .states_n = 1,
 				  .retry_gas = gas};
@@ -106,7 +108,8 @@ enum status act_execute(struct work *w)
 
 enum status act_skip(struct work *w)
 {
-	static const char *const states[] = {"VERIFYING", "VERIFIED", "COMMITTED", "EXECUTION_FAILED"};
+	static const char *const states[] = {"VERIFYING", "VERIFIED", "COMMITTED",
+					     "EXECUTION_FAILED"};
 	const Ferry__V1__SkipMessageRequest *in =
 		(const Ferry__V1__SkipMessageRequest *)w->call->request;
 	struct message *m;
@@ -114,7 +117,8 @@ enum status act_skip(struct work *w)
 	if (!in->reason[0])
 		ctx_add_detail(w->cx, "/reason", "REQUIRED", "say why: skipping is final");
 	else if (!validate_is_visible(in->reason, VALIDATE_REASON_CHARS_MAX, true))
-		ctx_add_detail(w->cx, "/reason", "INVALID", "a reason has up to %d characters of text",
+		ctx_add_detail(w->cx, "/reason", "INVALID",
+			       "a reason has up to %d characters of text",
 			       VALIDATE_REASON_CHARS_MAX);
 	TRY(validate_end(w->cx));
 	if (m->act && strcmp(m->act, "SKIP") == 0)

@@ -16,7 +16,7 @@ const char *const api_queue_names[API_QUEUES_COUNT] = {
 	[QUEUE_WORK] = "work",	   [QUEUE_CHAIN] = "chain", [QUEUE_KEYS] = "keys",
 };
 
-/* Life --------------------------------------------------------------------------------------------- */
+/* Life ----------------------------------------------------------------------------------------- */
 
 static void copy_chain(struct arena *a, struct api_chain *out, const struct api_chain *in)
 {
@@ -59,7 +59,8 @@ static enum status check_config(struct ctx *cx, const struct api_config *c)
 				    c->check_threads, c->chain_threads};
 	for (size_t i = 0; i < sizeof threads / sizeof *threads; i++)
 		if (threads[i] > API_THREADS_MAX)
-			return fail(cx, ST_INVALID, "at most %d threads of a kind", API_THREADS_MAX);
+			return fail(cx, ST_INVALID, "at most %d threads of a kind",
+				    API_THREADS_MAX);
 	if (!c->database_url)
 		return fail(cx, ST_INVALID, "the database's URL is missing");
 	if (c->chains_n > API_CHAINS_MAX)
@@ -157,7 +158,7 @@ void api_destroy(struct api *api)
 	free(api);
 }
 
-/* Calls -------------------------------------------------------------------------------------------- */
+/* Calls ---------------------------------------------------------------------------------------- */
 
 /* Whose call it is: noted when it is submitted, since calls outlive queues. */
 struct api *handler_api(const struct api_call *call)
@@ -194,7 +195,8 @@ enum status handler_blame(struct api_call *call, const struct ctx *cx, enum stat
 
 static enum status refuse_stop(struct ctx *cx)
 {
-	return fail(cx, ST_UNAVAILABLE, "the service is stopping: ask again, another process answers");
+	return fail(cx, ST_UNAVAILABLE,
+		    "the service is stopping: ask again, another process answers");
 }
 
 void handler_push(struct api *api, enum handler_queue to, struct api_call *call, void *item)
@@ -262,14 +264,14 @@ void api_submit(struct api *api, struct api_call *call)
 	keys_submit(api, call);
 }
 
-/* Threads ------------------------------------------------------------------------------------------ */
+/* Threads -------------------------------------------------------------------------------------- */
 
 enum status handler_db(struct api *api, struct ctx *cx, struct db **db, const char *role)
 {
 	return *db ? ST_OK : db_open(cx, api->config.database_url, role, db);
 }
 
-/* Health ------------------------------------------------------------------------------------------- */
+/* Health --------------------------------------------------------------------------------------- */
 
 enum status api_ready(struct api *api, struct ctx *cx)
 {

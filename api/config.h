@@ -17,7 +17,8 @@ struct api_chain {
 	uint64_t chain_id;
 	const char *currency;
 	uint32_t finality_blocks;
-	uint32_t max_message_bytes; /* of a whole message that leaves this chain, our header included */
+	uint32_t max_message_bytes; /* of a whole message that leaves this chain, our header
+				       included */
 	struct addr endpoint, messenger, receive_uln, batcher;
 	const char *const *rpc; /* read only; none: no quotes and no contract wallets */
 	size_t rpc_n;
@@ -47,7 +48,8 @@ struct api *api_create(struct ctx *cx, const struct api_config *config);
 /* Starts the threads. They connect to the database by themselves, again and again. */
 void api_start(struct api *api);
 /* Refuses new calls with ST_UNAVAILABLE, ends streams and waits, lets the threads finish what is
- * queued, and ends them. Every call has been answered when it returns. Blocks up to some seconds. */
+ * queued, and ends them. Every call has been answered when it returns. Blocks up to some seconds.
+ */
 void api_drain(struct api *api);
 /* After api_drain and after the transports have closed their streams. NULL is fine. */
 void api_destroy(struct api *api);

@@ -71,7 +71,8 @@ static void differ_walk(struct ctx *cx, const ProtobufCMessage *was, const Proto
 				ctx_add_detail(cx, pointer, "DIFFERS", "the first request %s it",
 					       x ? "had" : "did not have");
 		} else if (members_differ(f, a, b)) {
-			ctx_add_detail(cx, pointer, "DIFFERS", "the first request with this key had another value");
+			ctx_add_detail(cx, pointer, "DIFFERS",
+				       "the first request with this key had another value");
 		}
 	}
 }

@@ -41,11 +41,13 @@ enum status events_of_message(struct work *w)
 
 static enum status cursor_lost(struct ctx *cx)
 {
-	return fail_code(cx, ST_GONE, "CURSOR_LOST",
-			 "the cursor cannot be honoured any more: list the messages, then follow from now");
+	return fail_code(
+		cx, ST_GONE, "CURSOR_LOST",
+		"the cursor cannot be honoured any more: list the messages, then follow from now");
 }
 
-/* ST_INVALID for what is no cursor at all; ST_GONE for one that is not, or no longer, of this feed. */
+/* ST_INVALID for what is no cursor at all; ST_GONE for one that is not, or no longer, of this feed.
+ */
 static enum status cursor_parse(struct work *w, struct event_position *out, const char *text,
 				const char *pointer)
 {

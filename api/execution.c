@@ -61,7 +61,8 @@ enum status execution_get(struct work *w)
 	TRY(execution_packet(w, &p, &raw, m));
 	const struct api_chain *dst = view_chain(&w->api->config, m->dst_eid);
 	if (!dst)
-		return fail(w->cx, ST_NOT_FOUND, "the destination chain is not configured any more");
+		return fail(w->cx, ST_NOT_FOUND,
+			    "the destination chain is not configured any more");
 	Ferry__V1__GetExecutionResponse *r = arena_alloc(a, sizeof *r);
 	ferry__v1__get_execution_response__init(r);
 	r->eid = dst->eid;
@@ -79,7 +80,8 @@ enum status execution_get(struct work *w)
 	calls_lz_receive(&data, &p);
 	uint64_t gas = (uint64_t)m->gas_limit;
 	r->calls[r->n_calls++] = execution_call_make(w, "RECEIVE", &dst->endpoint, &data,
-						     gas + gas / 63 + EXECUTION_OVERHEAD_GAS, m->value);
+						     gas + gas / 63 + EXECUTION_OVERHEAD_GAS,
+						     m->value);
 	if (data.overflow)
 		return fail(w->cx, ST_INTERNAL, "the packet is too large to be shown");
 	w->call->reply = &r->base;

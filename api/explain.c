@@ -100,7 +100,9 @@ static int stage_reason(const struct world_view *w, const struct message *m, con
 		*evidence = c->chain.detail;
 		return c->chain.reason;
 	}
-	if (!sends || !lane->reason)
+	/* What is signed and cannot be paid for is not on its way. */
+	bool unpaid = stage == STAGE_TRACK && lane->reason == REASON(SIGNER_OUT_OF_FUNDS);
+	if (!lane->reason || (!sends && !unpaid))
 		return 0;
 	*evidence = lane->detail;
 	return lane->reason;

@@ -57,8 +57,8 @@ enum {
 void handler_finish(struct api_call *call, enum status st);
 /* What went wrong in a thread's ctx becomes what went wrong with the call. Returns st. */
 enum status handler_blame(struct api_call *call, const struct ctx *cx, enum status st);
-/* Puts a call into a queue, or ends it with ST_BUSY or ST_UNAVAILABLE. item: the call, or what leads
- * to it. */
+/* Puts a call into a queue, or ends it with ST_BUSY or ST_UNAVAILABLE. item: the call, or what
+ * leads to it. */
 void handler_push(struct api *api, enum handler_queue to, struct api_call *call, void *item);
 /* Goes on with a call whose key is known: call->who. */
 void handler_route(struct api *api, struct api_call *call);
@@ -82,8 +82,8 @@ void survey_run(void *arg);
 void watch_run(void *arg);
 void bell_run(void *arg);
 
-/* accept.c: a send or a batch of them, on the transport's thread. Goes to QUEUE_ACCEPT at once, or by
- * QUEUE_CHECK (batches) and QUEUE_CHAIN (contract wallets). */
+/* accept.c: a send or a batch of them, on the transport's thread. Goes to QUEUE_ACCEPT at once, or
+ * by QUEUE_CHECK (batches) and QUEUE_CHAIN (contract wallets). */
 void accept_submit(struct api *api, struct api_call *call);
 /* Looks through the items of a batch. */
 void accept_check(struct api *api, struct api_call *call);

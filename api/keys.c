@@ -134,8 +134,9 @@ void keys_submit(struct api *api, struct api_call *call)
 		return;
 	}
 	if (!app_token_is_wellformed(token, n)) {
-		handler_finish(call, fail_code(&call->cx, ST_UNAUTHENTICATED, "KEY_INVALID",
-					       "that is no key: sk_ or pk_, 12 digits, _, 64 digits"));
+		handler_finish(call,
+			       fail_code(&call->cx, ST_UNAUTHENTICATED, "KEY_INVALID",
+					 "that is no key: sk_ or pk_, 12 digits, _, 64 digits"));
 		return;
 	}
 	struct keys_entry e;
@@ -176,8 +177,9 @@ static void keys_answer(struct api *api, struct keys_ask *ask, enum status st,
 	if (!call)
 		free(ask);
 	else if (st != ST_OK)
-		handler_finish(call, fail(&call->cx, ST_DB,
-					  "the key cannot be checked: the database does not answer"));
+		handler_finish(call,
+			       fail(&call->cx, ST_DB,
+				    "the key cannot be checked: the database does not answer"));
 	else
 		keys_go_on(api, call, &e);
 }

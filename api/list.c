@@ -21,7 +21,8 @@ static const Ferry__V1__ListMessagesRequest *list_request(const struct work *w)
 	return (const Ferry__V1__ListMessagesRequest *)w->call->request;
 }
 
-static struct bytes list_bytes(struct work *w, ProtobufCBinaryData in, size_t n, const char *pointer)
+static struct bytes list_bytes(struct work *w, ProtobufCBinaryData in, size_t n,
+			       const char *pointer)
 {
 	if (in.len != 0 && in.len != n)
 		ctx_add_detail(w->cx, pointer, "INVALID", "this has %zu bytes", n);

@@ -94,7 +94,7 @@ void quotes_put(struct quotes *q, const struct hash *key, struct u256 fee)
 	lock_give(&q->lock);
 }
 
-/* Nodes ------------------------------------------------------------------------------------------- */
+/* Nodes ---------------------------------------------------------------------------------------- */
 
 enum status quote_rpc(struct ctx *cx, struct quote_nodes *nodes, struct rpc **out,
 		      const struct api_chain *chain)
@@ -146,12 +146,13 @@ static enum status quote_word(struct ctx *cx, struct rpc *rpc, struct u256 *out,
 	struct bytes answer = {NULL, 0};
 	TRY(quote_call(cx, rpc, &answer, to, data));
 	if (answer.n != 32)
-		return fail(cx, ST_CHAIN_REJECTED, "there is no such contract, or it is another one");
+		return fail(cx, ST_CHAIN_REJECTED,
+			    "there is no such contract, or it is another one");
 	*out = u256_of_be(answer.p, answer.n);
 	return ST_OK;
 }
 
-/* Fee --------------------------------------------------------------------------------------------- */
+/* Fee ------------------------------------------------------------------------------------------ */
 
 struct quote {
 	struct quote_nodes *nodes;
@@ -194,14 +195,15 @@ static enum status quote_fee(struct ctx *cx, struct quote *q)
 	return ST_OK;
 }
 
-/* Nonce ------------------------------------------------------------------------------------------- */
+/* Nonce ---------------------------------------------------------------------------------------- */
 
 static bool bit_of(struct u256 word, unsigned bit)
 {
 	return word.limb[bit / 64] >> (bit % 64) & 1;
 }
 
-/* The first nonce from `from` on whose bit in its word is clear; the next word's first when none. */
+/* The first nonce from `from` on whose bit in its word is clear; the next word's first when
+ * none. */
 static struct u256 nonce_free(struct u256 from, struct u256 word)
 {
 	struct u256 one = u256_of_u64(1);
@@ -241,22 +243,24 @@ static enum status quote_nonce(struct ctx *cx, struct quote *q)
 		u256_format(next, found);
 		at_least = next;
 	}
-	return fail(cx, ST_CHAIN, "the author uses nonces faster than they can be offered: ask again");
+	return fail(cx, ST_CHAIN,
+		    "the author uses nonces faster than they can be offered: ask again");
 }
 
-/* Typed data -------------------------------------------------------------------------------------- */
+/* Typed data ----------------------------------------------------------------------------------- */
 
 static json_t *typed_data_types(void)
 {
-	return json_pack(
-		"{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s}],"
-		"s:[{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s}]}",
-		"EIP712Domain", "name", "name", "type", "string", "name", "version", "type", "string",
-		"name", "chainId", "type", "uint256", "name", "verifyingContract", "type", "address",
-		"Send", "name", "dstEid", "type", "uint32", "name", "receiver", "type", "bytes32",
-		"name", "payload", "type", "bytes", "name", "gasLimit", "type", "uint128",
-		"name", "value", "type", "uint128", "name", "orderingKey", "type", "bytes32",
-		"name", "nonce", "type", "uint256", "name", "deadline", "type", "uint256");
+	return json_pack("{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s}],"
+			 "s:[{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},{s:s,s:s},"
+			 "{s:s,s:s}]}",
+			 "EIP712Domain", "name", "name", "type", "string", "name", "version",
+			 "type", "string", "name", "chainId", "type", "uint256", "name",
+			 "verifyingContract", "type", "address", "Send", "name", "dstEid", "type",
+			 "uint32", "name", "receiver", "type", "bytes32", "name", "payload", "type",
+			 "bytes", "name", "gasLimit", "type", "uint128", "name", "value", "type",
+			 "uint128", "name", "orderingKey", "type", "bytes32", "name", "nonce",
+			 "type", "uint256", "name", "deadline", "type", "uint256");
 }
 
 static enum status quote_typed_data(struct ctx *cx, const struct quote *q,
@@ -285,7 +289,7 @@ static enum status quote_typed_data(struct ctx *cx, const struct quote *q,
 	return st;
 }
 
-/* The quote --------------------------------------------------------------------------------------- */
+/* The quote ------------------------------------------------------------------------------------ */
 
 static enum status quote_validate(struct ctx *cx, struct quote *q,
 				  const Ferry__V1__CreateQuoteRequest *in)
@@ -294,7 +298,8 @@ static enum status quote_validate(struct ctx *cx, struct quote *q,
 	validate_route(cx, &q->route, &q->nodes->api->config, in->src_eid, in->dst_eid,
 		       in->receiver, in->payload, in->options);
 	if (in->author[0])
-		q->has_author = validate_author(cx, &q->author, q->route.src, in->author, "/author");
+		q->has_author =
+			validate_author(cx, &q->author, q->route.src, in->author, "/author");
 	return validate_end(cx);
 }
 
@@ -339,7 +344,8 @@ static void quote_eta(struct ctx *cx, const struct quote *q, Ferry__V1__Quote *o
 
 enum status quote_create(struct ctx *cx, struct quote_nodes *nodes, struct api_call *call)
 {
-	const Ferry__V1__CreateQuoteRequest *in = (const Ferry__V1__CreateQuoteRequest *)call->request;
+	const Ferry__V1__CreateQuoteRequest *in =
+		(const Ferry__V1__CreateQuoteRequest *)call->request;
 	struct quote q = {.nodes = nodes, .call = call, .now_us = clock_wall_us()};
 	TRY(quote_validate(cx, &q, in));
 	TRY(quote_fee(cx, &q));

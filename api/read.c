@@ -70,7 +70,7 @@ enum status read_message(struct ctx *cx, struct db *db, struct message **out,
 	return *out ? ST_OK : not_found(cx);
 }
 
-/* Answering --------------------------------------------------------------------------------------- */
+/* Answering ------------------------------------------------------------------------------------ */
 
 static void read_answer(struct api *api, struct read *r, const struct world_view *world)
 {
@@ -105,7 +105,7 @@ static bool read_waits(struct api *api, struct read *r)
 	return true;
 }
 
-/* Reading ----------------------------------------------------------------------------------------- */
+/* Reading -------------------------------------------------------------------------------------- */
 
 static struct read *read_of(struct api_call *call)
 {
@@ -176,14 +176,16 @@ static enum status read_rows(struct ctx *cx, struct db *db, struct read **reads,
 	return ST_OK;
 }
 
-static void read_group(struct api *api, struct ctx *cx, struct db **db, struct read **reads, size_t n)
+static void read_group(struct api *api, struct ctx *cx, struct db **db, struct read **reads,
+		       size_t n)
 {
 	metric_observe(METRIC_API_GROUP_ITEMS, QUEUE_READ, 0, n);
 	enum status st = handler_db(api, cx, db, "read");
 	if (st == ST_OK)
 		st = read_rows(cx, *db, reads, n);
 	if (st == ST_DB && *db && db_sqlstate(*db)[0] == 0)
-		st = read_rows(cx, *db, reads, n); /* the connection was lost: once more on a new one */
+		st = read_rows(cx, *db, reads,
+			       n); /* the connection was lost: once more on a new one */
 	if (st != ST_OK)
 		log_failure(LOG_WARN, "read.failed", cx);
 	const struct world_view *world = survey_take(api->survey);

@@ -10,7 +10,7 @@
 #include "api/watch.h"
 #include "ferry/v1/message_service.pb-c.h"
 
-/* Events ------------------------------------------------------------------------------------------ */
+/* Events --------------------------------------------------------------------------------------- */
 
 struct stream_event {
 	_Atomic int holders;
@@ -66,7 +66,7 @@ void stream_event_drop(struct stream_event *e)
 		free(e);
 }
 
-/* Cursors ----------------------------------------------------------------------------------------- */
+/* Cursors -------------------------------------------------------------------------------------- */
 
 static void place_put(uint8_t *out, int64_t v)
 {
@@ -105,7 +105,7 @@ bool stream_parse_cursor(struct event_position *out, const struct api_config *co
 	return true;
 }
 
-/* Streams ----------------------------------------------------------------------------------------- */
+/* Streams -------------------------------------------------------------------------------------- */
 
 struct api_stream *stream_create(struct watch *w, const struct api_config *config, bool is_feed,
 				 const struct message_ref *ref)

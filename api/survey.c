@@ -18,7 +18,8 @@ enum {
 	SURVEY_MS = 1000,
 	SURVEY_SQL_MS = 10000,
 	SURVEY_SLOW_MS = 5000,
-	SURVEY_SLOW_SHARE = 20, /* backlog and latencies take at most 1 part in so many of the time */
+	SURVEY_SLOW_SHARE =
+		20, /* backlog and latencies take at most 1 part in so many of the time */
 };
 
 /* A view, its memory, and how many hold it. */

@@ -39,7 +39,7 @@ bool validate_is_visible(const char *text, size_t max, bool spaces)
 	return count <= max;
 }
 
-/* Where it goes ------------------------------------------------------------------------------------ */
+/* Where it goes -------------------------------------------------------------------------------- */
 
 enum status validate_kind(struct ctx *cx, Ferry__V1__Kind kind)
 {
@@ -53,7 +53,8 @@ enum status validate_kind(struct ctx *cx, Ferry__V1__Kind kind)
 		return ST_OK;
 	}
 	ctx_add_detail(cx, "/kind", "NOT_IMPLEMENTED", "only push is built yet");
-	return fail_code(cx, ST_NOT_IMPLEMENTED, "NOT_IMPLEMENTED", "only the kind push is built yet");
+	return fail_code(cx, ST_NOT_IMPLEMENTED, "NOT_IMPLEMENTED",
+			 "only the kind push is built yet");
 }
 
 static const struct api_chain *validate_chain(struct ctx *cx, const struct api_config *config,
@@ -61,7 +62,8 @@ static const struct api_chain *validate_chain(struct ctx *cx, const struct api_c
 {
 	const struct api_chain *c = view_chain(config, eid);
 	if (!c && eid == 0)
-		ctx_add_detail(cx, pointer, "REQUIRED", "name a chain by its eid; GET /v1/chains lists them");
+		ctx_add_detail(cx, pointer, "REQUIRED",
+			       "name a chain by its eid; GET /v1/chains lists them");
 	else if (!c)
 		ctx_add_detail(cx, pointer, "UNKNOWN_CHAIN",
 			       "there is no chain with eid %u; GET /v1/chains lists them", eid);
@@ -81,14 +83,16 @@ static void validate_receiver(struct ctx *cx, struct hash *out, ProtobufCBinaryD
 		memcpy(out->b, in.data, WORD_BYTES);
 	} else {
 		ctx_add_detail(cx, "/receiver", "RECEIVER_INVALID",
-			       "a receiver has 20 bytes, or 32 with zeros in front; this has %zu", in.len);
+			       "a receiver has 20 bytes, or 32 with zeros in front; this has %zu",
+			       in.len);
 		return;
 	}
 	struct addr low = addr_of_hash(out);
 	struct hash padded = hash_of_addr(&low);
 	if (!hash_equal(&padded, out) || addr_is_zero(&low))
 		ctx_add_detail(cx, "/receiver", "RECEIVER_INVALID",
-			       "a receiver of 32 bytes is an address with 12 zero bytes in front, and not zero");
+			       "a receiver of 32 bytes is an address with 12 zero bytes in front, "
+			       "and not zero");
 }
 
 static void validate_payload(struct ctx *cx, struct bytes *out, const struct api_chain *src,
@@ -102,7 +106,8 @@ static void validate_payload(struct ctx *cx, struct bytes *out, const struct api
 			     : 0;
 	if (in.len > max)
 		ctx_add_detail(cx, "/payload", "PAYLOAD_TOO_LARGE",
-			       "the pathway carries %zu bytes of payload; this has %zu", max, in.len);
+			       "the pathway carries %zu bytes of payload; this has %zu", max,
+			       in.len);
 }
 
 int64_t validate_gas(struct ctx *cx, const char *text, const char *pointer, int64_t min,
@@ -110,16 +115,19 @@ int64_t validate_gas(struct ctx *cx, const char *text, const char *pointer, int6
 {
 	struct u256 v;
 	if (u256_parse(&v, text, strlen(text)) != ST_OK) {
-		ctx_add_detail(cx, pointer, "INVALID", "gas is a decimal number without sign or leading zeros");
+		ctx_add_detail(cx, pointer, "INVALID",
+			       "gas is a decimal number without sign or leading zeros");
 		return 0;
 	}
 	uint64_t gas = u256_to_u64_clamped(v);
 	if (gas > (uint64_t)max) {
-		ctx_add_detail(cx, pointer, "GAS_LIMIT_TOO_HIGH", "at most %lld gas", (long long)max);
+		ctx_add_detail(cx, pointer, "GAS_LIMIT_TOO_HIGH", "at most %lld gas",
+			       (long long)max);
 		return 0;
 	}
 	if (gas < (uint64_t)min) {
-		ctx_add_detail(cx, pointer, "GAS_LIMIT_TOO_LOW", "at least %lld gas", (long long)min);
+		ctx_add_detail(cx, pointer, "GAS_LIMIT_TOO_LOW", "at least %lld gas",
+			       (long long)min);
 		return 0;
 	}
 	return (int64_t)gas;
@@ -129,7 +137,8 @@ static void validate_value(struct ctx *cx, const char *text)
 {
 	struct u256 v;
 	if (u256_parse(&v, text, strlen(text)) != ST_OK)
-		ctx_add_detail(cx, "/options/value", "INVALID", "a value is a decimal number of wei");
+		ctx_add_detail(cx, "/options/value", "INVALID",
+			       "a value is a decimal number of wei");
 	else if (!u256_is_zero(v))
 		ctx_add_detail(cx, "/options/value", "VALUE_NOT_SUPPORTED",
 			       "messages that the gateway submits carry no value: leave it \"0\"");
@@ -171,7 +180,7 @@ void validate_route(struct ctx *cx, struct validate_route *out, const struct api
 	validate_options(cx, out, options);
 }
 
-/* Who says so -------------------------------------------------------------------------------------- */
+/* Who says so ---------------------------------------------------------------------------------- */
 
 static bool is_signed(const Ferry__V1__SendMessageRequest *in)
 {
@@ -205,9 +214,11 @@ bool validate_author(struct ctx *cx, struct addr *out, const struct api_chain *s
 		     const char *text, const char *pointer)
 {
 	uint64_t chain_id;
-	if (account_caip10_parse(&chain_id, out, text, strlen(text)) != ST_OK || addr_is_zero(out)) {
+	if (account_caip10_parse(&chain_id, out, text, strlen(text)) != ST_OK ||
+	    addr_is_zero(out)) {
 		ctx_add_detail(cx, pointer, "AUTHOR_INVALID",
-			       "an author is CAIP-10, eip155:<chain id>:0x<address>, in lower case or with "
+			       "an author is CAIP-10, eip155:<chain id>:0x<address>, in lower case "
+			       "or with "
 			       "the right checksum");
 		return false;
 	}
@@ -223,7 +234,8 @@ bool validate_author(struct ctx *cx, struct addr *out, const struct api_chain *s
 static bool validate_deadline(struct ctx *cx, struct u256 *out, const char *text, int64_t now_s)
 {
 	if (u256_parse(out, text, strlen(text)) != ST_OK) {
-		ctx_add_detail(cx, "/deadline", "DEADLINE_INVALID", "a deadline is in Unix seconds, decimal");
+		ctx_add_detail(cx, "/deadline", "DEADLINE_INVALID",
+			       "a deadline is in Unix seconds, decimal");
 		return false;
 	}
 	uint64_t at = u256_to_u64_clamped(*out);
@@ -234,7 +246,8 @@ static bool validate_deadline(struct ctx *cx, struct u256 *out, const char *text
 	}
 	if (at > (uint64_t)now_s + VALIDATE_DEADLINE_S_MAX) {
 		ctx_add_detail(cx, "/deadline", "DEADLINE_TOO_FAR",
-			       "a deadline is at most %d days ahead", VALIDATE_DEADLINE_S_MAX / 86400);
+			       "a deadline is at most %d days ahead",
+			       VALIDATE_DEADLINE_S_MAX / 86400);
 		return false;
 	}
 	return true;
@@ -268,7 +281,8 @@ static void validate_signature(struct ctx *cx, struct send *out, const struct va
 			       "the signature is not the author's over this message");
 }
 
-static void validate_authorship(struct ctx *cx, struct send *out, const struct validate_route *route,
+static void validate_authorship(struct ctx *cx, struct send *out,
+				const struct validate_route *route,
 				const Ferry__V1__SendMessageRequest *in, int64_t now_s)
 {
 	struct message_new *row = &out->row;
@@ -276,13 +290,14 @@ static void validate_authorship(struct ctx *cx, struct send *out, const struct v
 	row->is_signed = true;
 	bool fine = validate_author(cx, &row->author, route->src, in->author, "/author");
 	if (u256_parse(&nonce, in->nonce, strlen(in->nonce)) != ST_OK) {
-		ctx_add_detail(cx, "/nonce", "NONCE_INVALID", "a nonce is a decimal number below 2^256");
+		ctx_add_detail(cx, "/nonce", "NONCE_INVALID",
+			       "a nonce is a decimal number below 2^256");
 		fine = false;
 	}
 	fine = validate_deadline(cx, &deadline, in->deadline, now_s) && fine;
 	if (in->signature.len > WALLET_SIGNATURE_BYTES_MAX) {
-		ctx_add_detail(cx, "/signature", "SIGNATURE_INVALID", "a signature has at most %d bytes",
-			       WALLET_SIGNATURE_BYTES_MAX);
+		ctx_add_detail(cx, "/signature", "SIGNATURE_INVALID",
+			       "a signature has at most %d bytes", WALLET_SIGNATURE_BYTES_MAX);
 		fine = false;
 	}
 	row->author_nonce = in->nonce;
@@ -292,7 +307,7 @@ static void validate_authorship(struct ctx *cx, struct send *out, const struct v
 		validate_signature(cx, out, route, nonce, deadline);
 }
 
-/* The rest ----------------------------------------------------------------------------------------- */
+/* The rest ------------------------------------------------------------------------------------- */
 
 static void validate_modes(struct ctx *cx, const Ferry__V1__SendMessageRequest *in)
 {
@@ -312,8 +327,10 @@ static const char *validate_key(struct ctx *cx, const char *header, const char *
 	size_t n = strlen(key);
 	if (n == 0) {
 		ctx_add_detail(cx, "/idempotency_key", "IDEMPOTENCY_KEY_REQUIRED",
-			       "send an Idempotency-Key of %d to %d visible ASCII characters, new for each "
-			       "message", VALIDATE_KEY_CHARS_MIN, VALIDATE_KEY_CHARS_MAX);
+			       "send an Idempotency-Key of %d to %d visible ASCII characters, new "
+			       "for each "
+			       "message",
+			       VALIDATE_KEY_CHARS_MIN, VALIDATE_KEY_CHARS_MAX);
 		return key;
 	}
 	bool fine = n >= VALIDATE_KEY_CHARS_MIN && n <= VALIDATE_KEY_CHARS_MAX;
@@ -377,11 +394,13 @@ static enum status validate_right(struct ctx *cx, const struct api_config *confi
 		return ST_OK;
 	if (!config->publishable_keys)
 		return fail_code(cx, ST_FORBIDDEN, "PUBLISHABLE_KEY_NOT_ALLOWED",
-				 "publishable keys may not send here: send from your server with a secret key");
+				 "publishable keys may not send here: send from your server with a "
+				 "secret key");
 	if (!is_signed(in))
-		return fail_code(cx, ST_FORBIDDEN, "SIGNATURE_REQUIRED",
-				 "a publishable key sends signed messages only: add author, nonce, deadline "
-				 "and signature; POST /v1/quotes gives what to sign");
+		return fail_code(
+			cx, ST_FORBIDDEN, "SIGNATURE_REQUIRED",
+			"a publishable key sends signed messages only: add author, nonce, deadline "
+			"and signature; POST /v1/quotes gives what to sign");
 	return ST_OK;
 }
 
@@ -405,7 +424,8 @@ enum status validate_send(struct ctx *cx, struct send *out, const struct api_con
 		       in->options);
 	if (!validate_is_visible(in->client_ref, VALIDATE_REF_CHARS_MAX, false))
 		ctx_add_detail(cx, "/client_ref", "CLIENT_REF_INVALID",
-			       "a client_ref has up to %d visible characters", VALIDATE_REF_CHARS_MAX);
+			       "a client_ref has up to %d visible characters",
+			       VALIDATE_REF_CHARS_MAX);
 	if (is_signed(in) && validate_complete(cx, in))
 		validate_authorship(cx, out, &route, in, now_s);
 	TRY(validate_end(cx));
@@ -434,7 +454,9 @@ enum status validate_send(struct ctx *cx, struct send *out, const struct api_con
 void send_assign(struct send *s)
 {
 	char text[VIEW_ID_BYTES];
+	static _Atomic int64_t arrivals;
 	uuid_v7(s->row.ref.id.b);
+	s->row.arrival = ++arrivals;
 	if (s->row.is_signed)
 		return;
 	view_message_id(text, &s->row.ref.id);

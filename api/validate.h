@@ -63,8 +63,8 @@ int64_t validate_gas(struct ctx *cx, const char *text, const char *pointer, int6
 		     int64_t max);
 /* ST_INVALID when details were added: their first gives code and sentence. */
 MUST_USE enum status validate_end(struct ctx *cx);
-/* Up to `max` characters, none of them a control character or, unless `spaces`, a space. The text is
- * UTF-8. */
+/* Up to `max` characters, none of them a control character or, unless `spaces`, a space. The text
+ * is UTF-8. */
 bool validate_is_visible(const char *text, size_t max, bool spaces);
 
 /* Names the members in which two packed SendMessageRequests differ, as details. */

@@ -27,16 +27,18 @@ static void wallet_answer(struct api_call *call, struct send *s, enum status st,
 			  const struct rpc_call *answer)
 {
 	if (st != ST_OK || answer->outcome == RPC_CALL_UNKNOWN)
-		accept_wallet_answer(call, s, ST_CHAIN,
-				     "the signature is not the author's own key's, and whether the author "
-				     "is a contract that agrees cannot be asked at the moment");
+		accept_wallet_answer(
+			call, s, ST_CHAIN,
+			"the signature is not the author's own key's, and whether the author "
+			"is a contract that agrees cannot be asked at the moment");
 	else if (answer->outcome == RPC_CALL_RETURNED &&
 		 calls_is_valid_signature_answer(answer->out))
 		accept_wallet_answer(call, s, ST_OK, "");
 	else
-		accept_wallet_answer(call, s, ST_INVALID,
-				     "the signature is not the author's over this message, and no contract "
-				     "of the author agrees with it");
+		accept_wallet_answer(
+			call, s, ST_INVALID,
+			"the signature is not the author's over this message, and no contract "
+			"of the author agrees with it");
 }
 
 /* Those of one chain, together. */

@@ -54,7 +54,7 @@ void watch_stop(struct watch *w)
 	watch_wake(w);
 }
 
-/* Coming and going --------------------------------------------------------------------------------- */
+/* Coming and going ----------------------------------------------------------------------------- */
 
 static bool watch_enter(struct watch *w, struct watcher *n)
 {
@@ -141,7 +141,7 @@ void watch_closed(struct watch *w, struct api_stream *s)
 		watch_wake(w);
 }
 
-/* The thread's tables ------------------------------------------------------------------------------ */
+/* The thread's tables -------------------------------------------------------------------------- */
 
 struct watcher **bucket_of(struct watch *w, const struct message_ref *ref)
 {
@@ -292,7 +292,7 @@ static void watch_arrivals(struct watch *w)
 	}
 }
 
-/* Time -------------------------------------------------------------------------------------------- */
+/* Time ----------------------------------------------------------------------------------------- */
 
 /* Calls whose time is over; messages that may have become final without our seeing it. */
 static void watch_time(struct watch *w, int64_t now_ms, bool recheck)
@@ -485,7 +485,8 @@ void watch_run(void *arg)
 			t.has_news = true;
 		}
 		ctx_init(&cx, w->arena, WATCH_SQL_MS, "watch");
-		t.has_news |= watch_sleep(w, &cx, st == ST_OK ? watch_wait_ms(w, &t) : 0, t.has_news);
+		t.has_news |=
+			watch_sleep(w, &cx, st == ST_OK ? watch_wait_ms(w, &t) : 0, t.has_news);
 		arena_reset(w->arena);
 	}
 	watch_end(w);

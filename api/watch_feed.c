@@ -8,7 +8,7 @@
 
 #include "base/metric.h"
 
-/* Events to watchers ------------------------------------------------------------------------------- */
+/* Events to watchers --------------------------------------------------------------------------- */
 
 /* An event being handed out: made shared for the first who wants it. */
 struct handout {
@@ -115,7 +115,7 @@ enum status watch_follow(struct watch *w, struct ctx *cx, bool *more)
 	return ST_OK;
 }
 
-/* Catch-up ---------------------------------------------------------------------------------------- */
+/* Catch-up ------------------------------------------------------------------------------------- */
 
 static void catch_up_answer(struct watch *w, struct watcher *n, struct event_catch_up *ask,
 			    bool is_page_full)
@@ -146,7 +146,8 @@ static void catch_up_answer(struct watch *w, struct watcher *n, struct event_cat
 		due_add(w, n);
 }
 
-static enum status catch_up_messages(struct watch *w, struct ctx *cx, struct watcher **due, size_t n)
+static enum status catch_up_messages(struct watch *w, struct ctx *cx, struct watcher **due,
+				     size_t n)
 {
 	struct event_catch_up *asks = arena_array(cx->arena, n, sizeof *asks);
 	for (size_t i = 0; i < n; i++) {

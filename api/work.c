@@ -83,7 +83,8 @@ void work_run(void *arg)
 		if (st != ST_OK)
 			handler_blame(call, &cx, st);
 		handler_finish(call, st);
-		arena_reset(arena); /* ends what is left of a transaction, before the connection is used again */
+		arena_reset(arena); /* ends what is left of a transaction, before the connection is
+				       used again */
 	}
 	arena_destroy(arena);
 	db_close(db);

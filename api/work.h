@@ -10,7 +10,8 @@
 struct work {
 	struct api *api;
 	struct api_call *call;
-	struct ctx *cx; /* the thread's, with the call's deadline: rows live here, replies in call->arena */
+	struct ctx *cx; /* the thread's, with the call's deadline: rows live here, replies in
+			   call->arena */
 	struct db *db;
 	const struct world_view *world;
 };

@@ -5,13 +5,15 @@
 
 #include "storage/time.h"
 
-/* Accepting --------------------------------------------------------------------------------------- */
+/* Accepting ------------------------------------------------------------------------------------ */
 
 /* The columns of a group, an array each. */
 struct message_columns {
-	int64_t *app_id, *kind, *submission, *execution, *src_eid, *dst_eid, *gas_limit, *method, *arrival;
+	int64_t *app_id, *kind, *submission, *execution, *src_eid, *dst_eid, *gas_limit, *method,
+		*arrival;
 	struct uuid *id;
-	struct bytes *receiver, *payload, *ordering_key, *author, *signature, *messenger, *request_id;
+	struct bytes *receiver, *payload, *ordering_key, *author, *signature, *messenger,
+		*request_id;
 	struct bytes *fingerprint, *request;
 	const char **author_nonce, **deadline, **client_ref, **key;
 };
@@ -125,7 +127,7 @@ enum status message_by_keys(struct ctx *cx, struct db *db, struct message_keyed 
 	return ST_OK;
 }
 
-/* Reading ----------------------------------------------------------------------------------------- */
+/* Reading -------------------------------------------------------------------------------------- */
 
 bool message_is_final(enum message_state state, bool dst_final)
 {
@@ -137,7 +139,8 @@ static const char *text_or(const char *s, const char *otherwise)
 	return s ? s : otherwise;
 }
 
-/* In the order of the statement's columns, here and below: the reader finds the next one fastest. */
+/* In the order of the statement's columns, here and below: the reader finds the next one fastest.
+ */
 static void read_what(const struct rows *r, int i, struct message *m)
 {
 	m->ref.app_id = row_i64(r, i, "app_id");
@@ -280,7 +283,7 @@ enum status message_packet(struct ctx *cx, struct db *db, struct bytes *packet,
 	return ST_OK;
 }
 
-/* Asking ------------------------------------------------------------------------------------------ */
+/* Asking --------------------------------------------------------------------------------------- */
 
 /* Begins a transaction that holds the message's row. */
 static enum status message_lock(struct ctx *cx, struct db *db, const struct message_ref *ref)

@@ -232,8 +232,10 @@ static inline int64_t desk_count(struct desk *d, const char *what)
 	/* No statement of ours counts rows of tests: a view made for it does. */
 	desk_sql(d, arena_printf(d->arena,
 				 "DELETE FROM lane "
-				 "WHERE role = 'desk'; INSERT INTO lane (eid, signer, role, next_nonce, halted) "
-				 "SELECT (%s), decode(repeat('ee', 20), 'hex'), 'desk', 0, 0", what));
+				 "WHERE role = 'desk'; INSERT INTO lane (eid, signer, role, "
+				 "next_nonce, halted) "
+				 "SELECT (%s), decode(repeat('ee', 20), 'hex'), 'desk', 0, 0",
+				 what));
 	struct rows rows;
 	int64_t n = -1;
 	pg_ok(d->cx, db_exec0(&d->cx, d->db, SQL_OVERVIEW_LANES, &rows));

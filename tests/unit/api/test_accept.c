@@ -34,9 +34,11 @@ START_TEST(an_accepted_message_is_durable_with_its_event_and_its_work)
 	ck_assert_str_eq(c->call.location, arena_printf(d.arena, "/v1/messages/%s", m->id));
 	ck_assert(!c->call.replayed);
 	desk_free(c);
-	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM message JOIN event ON event.message_id = "
-					"message.id AND seq = 1 JOIN outbox ON outbox.id = message.id AND "
-					"stage = 1 AND outbox.num = message.num AND eid = 40161"), 1);
+	ck_assert_int_eq(
+		desk_count(&d, "SELECT count(*) FROM message JOIN event ON event.message_id = "
+			       "message.id AND seq = 1 JOIN outbox ON outbox.id = message.id AND "
+			       "stage = 1 AND outbox.num = message.num AND eid = 40161"),
+		1);
 	desk_close(&d);
 }
 END_TEST
@@ -207,8 +209,8 @@ START_TEST(a_batch_answers_each_item_in_order)
 	ck_assert_str_eq(r->results[9]->problem->errors[0]->pointer, "/client_ref");
 	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM message"), 996);
 	/* An item's key is a send's key. */
-	struct desk_call *one = desk_do(&d, API_SEND_MESSAGE, &desk_send(d.arena, "batch")->base, d.sk,
-					"batch-key-number-000000");
+	struct desk_call *one = desk_do(&d, API_SEND_MESSAGE, &desk_send(d.arena, "batch")->base,
+					d.sk, "batch-key-number-000000");
 	ck_assert_str_eq(desk_message(one)->id, r->results[0]->message->id);
 	ck_assert(one->call.replayed);
 	desk_free(one);
@@ -283,11 +285,12 @@ START_TEST(a_commit_whose_answer_is_lost_is_answered_truthfully)
 	desk_start(&d);
 	desk_free(send_one(&d, "first", "first"));
 	pg_ok(d.cx, db_open(&d.cx, desk_root_url(&d), "root", &root));
-	pg_ok(d.cx, db_script(&d.cx, root, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"));
+	pg_ok(d.cx,
+	      db_script(&d.cx, root, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"));
 	pg_ok(d.cx, db_script(&d.cx, root, "SELECT pg_reload_conf()"));
 	clock_sleep_ms(200);
-	struct desk_call *c = desk_begin(&d, API_SEND_MESSAGE, &desk_send(d.arena, "lost")->base, d.sk,
-					 key_of(d.arena, "lost"));
+	struct desk_call *c = desk_begin(&d, API_SEND_MESSAGE, &desk_send(d.arena, "lost")->base,
+					 d.sk, key_of(d.arena, "lost"));
 	clock_sleep_ms(300);
 	ck_assert(!c->is_done);
 	pg_ok(d.cx, db_script(&d.cx, root, "ALTER SYSTEM RESET synchronous_standby_names"));
@@ -297,7 +300,9 @@ START_TEST(a_commit_whose_answer_is_lost_is_answered_truthfully)
 	desk_end(c);
 	desk_is(c, ST_OK);
 	ck_assert(!c->call.replayed);
-	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM message WHERE idempotency_key LIKE '%lost'"), 1);
+	ck_assert_int_eq(
+		desk_count(&d, "SELECT count(*) FROM message WHERE idempotency_key LIKE '%lost'"),
+		1);
 	desk_free(c);
 	db_close(root);
 	desk_close(&d);
@@ -318,9 +323,10 @@ START_TEST(a_connection_that_dies_under_load_loses_and_doubles_nothing)
 		calls[i] = desk_begin(&d, API_SEND_MESSAGE, &desk_send(d.arena, "load")->base, d.sk,
 				      arena_printf(d.arena, "under-load-number-%05d", i));
 		if (i % 40 == 20)
-			pg_ok(d.cx, db_script(&d.cx, root,
-					      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-					      "WHERE application_name = 'ferry accept'"));
+			pg_ok(d.cx,
+			      db_script(&d.cx, root,
+					"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+					"WHERE application_name = 'ferry accept'"));
 		clock_sleep_ms(1);
 	}
 	for (int i = 0; i < N; i++) {
@@ -345,16 +351,20 @@ START_TEST(a_key_that_is_stored_elsewhere_is_waited_for_and_then_in_progress)
 	desk_start(&d);
 	desk_free(send_one(&d, "held", "first"));
 	pg_ok(d.cx, db_open(&d.cx, d.url, "holder", &holder));
-	const char *hold =
-		"BEGIN; INSERT INTO message (app_id, id, kind, submission, execution, src_eid, dst_eid, "
-		"receiver, payload, gas_limit, author_nonce, messenger, request_id, idempotency_method, "
-		"idempotency_key, fingerprint, request) SELECT app_id, gen_random_uuid(), kind, submission, "
-		"execution, src_eid, dst_eid, receiver, payload, gas_limit, 0, messenger, request_id, "
-		"idempotency_method, 'key-of-sixteen-or-more-held', fingerprint, request FROM message";
+	const char *hold = "SET idle_in_transaction_session_timeout = 0; BEGIN; INSERT INTO message (app_id, id, kind, submission, execution, "
+			   "src_eid, dst_eid, "
+			   "receiver, payload, gas_limit, author_nonce, messenger, request_id, "
+			   "idempotency_method, "
+			   "idempotency_key, fingerprint, request) SELECT app_id, "
+			   "gen_random_uuid(), kind, submission, "
+			   "execution, src_eid, dst_eid, receiver, payload, gas_limit, 0, "
+			   "messenger, request_id, "
+			   "idempotency_method, 'key-of-sixteen-or-more-held', fingerprint, "
+			   "request FROM message";
 	pg_ok(d.cx, db_script(&d.cx, holder, hold));
 	int64_t begun = clock_mono_ms();
-	struct desk_call *held = desk_begin(&d, API_SEND_MESSAGE, &desk_send(d.arena, "held")->base, d.sk,
-					    key_of(d.arena, "held"));
+	struct desk_call *held = desk_begin(&d, API_SEND_MESSAGE, &desk_send(d.arena, "held")->base,
+					    d.sk, key_of(d.arena, "held"));
 	struct desk_call *free_one = send_one(&d, "free", "free");
 	desk_is(free_one, ST_OK);
 	desk_free(free_one);
@@ -400,8 +410,10 @@ START_TEST(who_may_send_what)
 	desk_is(c, ST_FORBIDDEN);
 	desk_code(c, "SIGNATURE_REQUIRED");
 	desk_free(c);
-	desk_sql(&d, arena_printf(d.arena, "INSERT INTO app_spend VALUES (%lld, (now() AT TIME ZONE "
-			"'UTC')::date, 1000)", (long long)d.app));
+	desk_sql(&d, arena_printf(d.arena,
+				  "INSERT INTO app_spend VALUES (%lld, (now() AT TIME ZONE "
+				  "'UTC')::date, 1000)",
+				  (long long)d.app));
 	clock_sleep_ms(1300);
 	c = desk_do(&d, API_SEND_MESSAGE, &r->base, d.sk, key);
 	desk_is(c, ST_RATE_LIMITED);
@@ -447,8 +459,8 @@ START_TEST(a_drain_answers_everything_and_refuses_what_comes_after)
 	desk_open(&d);
 	desk_start(&d);
 	for (int i = 0; i < N; i++)
-		calls[i] = desk_begin(&d, API_SEND_MESSAGE, &desk_send(d.arena, "drain")->base, d.sk,
-				      arena_printf(d.arena, "drained-number-%05d", i));
+		calls[i] = desk_begin(&d, API_SEND_MESSAGE, &desk_send(d.arena, "drain")->base,
+				      d.sk, arena_printf(d.arena, "drained-number-%05d", i));
 	api_drain(d.api);
 	struct desk_call *late = send_one(&d, "late", "late");
 	desk_is(late, ST_UNAVAILABLE);

@@ -15,13 +15,23 @@ static int64_t poor_app = 9;
 static void world_open(void)
 {
 	for (int i = 0; i < 2; i++)
-		chains[i] = (struct world_chain_view){
-			.eid = i ? 2 : 1, .observes = true, .submits = true, .delivers = true, .is_followed = true,
-			.chain.detail = "", .submit.detail = "", .deliver.detail = ""};
+		chains[i] = (struct world_chain_view){.eid = i ? 2 : 1,
+						      .observes = true,
+						      .submits = true,
+						      .delivers = true,
+						      .is_followed = true,
+						      .chain.detail = "",
+						      .submit.detail = "",
+						      .deliver.detail = ""};
 	lanes[0] = (struct world_lane){.src_eid = 1, .dst_eid = 2};
 	lanes[0].latency[3] = (struct world_latency){10, 20, 30, 5};
-	world = (struct world_view){.taken_us = 1, .chains = chains, .chains_n = 2, .lanes = lanes,
-				    .lanes_n = 1, .apps_over_limit = &poor_app, .apps_over_limit_n = 1};
+	world = (struct world_view){.taken_us = 1,
+				    .chains = chains,
+				    .chains_n = 2,
+				    .lanes = lanes,
+				    .lanes_n = 1,
+				    .apps_over_limit = &poor_app,
+				    .apps_over_limit_n = 1};
 }
 
 static struct message message_in(enum message_state state)

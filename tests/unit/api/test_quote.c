@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is asked of nodes: quotes and contract wallets, with a node that answers, lies, or is silent.
+ * What is asked of nodes: quotes and contract wallets, with a node that answers, lies, or is
+ * silent.
  */
 #define _GNU_SOURCE
 #include "tests/unit/api/desk.h"
@@ -46,8 +47,10 @@ static json_t *chain_answer(struct fake_node *n, const char *method, const json_
 	}
 	if (what == calls_selector(CALLS_IS_VALID_SIGNATURE)) {
 		wallets_asked++;
-		return fake_result_text(wallet_agrees ? "0x1626ba7e00000000000000000000000000000000000000000000"
-							"000000000000" : "0x");
+		return fake_result_text(
+			wallet_agrees ? "0x1626ba7e00000000000000000000000000000000000000000000"
+					"000000000000"
+				      : "0x");
 	}
 	return fake_error(-32000, "execution reverted", json_string("0x"));
 }
@@ -116,8 +119,10 @@ START_TEST(a_quote_tells_the_fee_and_what_to_sign)
 	struct desk_call *c = desk_do(&d, API_CREATE_QUOTE, &r.base, d.pk, NULL);
 	const char *nonce = typed(&d, (Ferry__V1__Quote *)c->call.reply, "nonce");
 	send_request *s = desk_send(d.arena, "hello");
-	desk_sign(&d, d.arena, s, nonce, atoll(typed(&d, (Ferry__V1__Quote *)c->call.reply, "deadline")));
-	struct desk_call *sent = desk_do(&d, API_SEND_MESSAGE, &s->base, d.pk, "key-of-sixteen-or-more");
+	desk_sign(&d, d.arena, s, nonce,
+		  atoll(typed(&d, (Ferry__V1__Quote *)c->call.reply, "deadline")));
+	struct desk_call *sent =
+		desk_do(&d, API_SEND_MESSAGE, &s->base, d.pk, "key-of-sixteen-or-more");
 	desk_is(sent, ST_OK);
 	ck_assert_int_eq(wallets_asked, 0); /* an account's own key never asks a node */
 	desk_free(sent);
@@ -142,7 +147,8 @@ START_TEST(nonces_that_are_used_are_not_offered)
 	bits_used = 0x3b; /* 0, 1, 3, 4, 5 */
 	send_request *s = desk_send(d.arena, "takes two");
 	desk_sign(&d, d.arena, s, "2", later);
-	struct desk_call *c = desk_do(&d, API_SEND_MESSAGE, &s->base, d.sk, "key-of-sixteen-or-more");
+	struct desk_call *c =
+		desk_do(&d, API_SEND_MESSAGE, &s->base, d.sk, "key-of-sixteen-or-more");
 	desk_is(c, ST_OK);
 	desk_free(c);
 	Ferry__V1__CreateQuoteRequest r = quote_request(&d, true);
@@ -199,7 +205,8 @@ START_TEST(a_contract_wallet_is_asked_and_only_it)
 	send_request *s = desk_send(d.arena, "hello");
 	desk_sign(&d, d.arena, s, "1", later);
 	s->author = (char *)"eip155:31337:0x4444444444444444444444444444444444444444";
-	struct desk_call *c = desk_do(&d, API_SEND_MESSAGE, &s->base, d.sk, "key-of-sixteen-or-more");
+	struct desk_call *c =
+		desk_do(&d, API_SEND_MESSAGE, &s->base, d.sk, "key-of-sixteen-or-more");
 	desk_is(c, ST_INVALID);
 	desk_code(c, "SIGNATURE_INVALID");
 	ck_assert_str_eq(c->call.cx.err.details[0].pointer, "/signature");

@@ -22,7 +22,8 @@ END_TEST
 
 START_TEST(a_token_that_was_touched_is_none)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 	uint8_t key[32] = {1}, place[16] = {2}, got[16];
 	char text[TOKEN_TEXT_BYTES];
 	struct token_scope scope = {'m', 5, bytes_of("abc", 3)};

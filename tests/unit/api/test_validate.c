@@ -175,10 +175,17 @@ START_TEST(options_have_limits)
 {
 	static const struct {
 		const char *gas, *code;
-	} gases[] = {{"1", NULL}, {"1000000", NULL}, {"0", "GAS_LIMIT_TOO_LOW"},
-		     {"1000001", "GAS_LIMIT_TOO_HIGH"}, {"99999999999999999999999999", "GAS_LIMIT_TOO_HIGH"},
-		     {"-1", "INVALID"}, {"0x10", "INVALID"}, {"01", "INVALID"}, {"1e5", "INVALID"},
-		     {" 5", "INVALID"}, {"5.0", "INVALID"}};
+	} gases[] = {{"1", NULL},
+		     {"1000000", NULL},
+		     {"0", "GAS_LIMIT_TOO_LOW"},
+		     {"1000001", "GAS_LIMIT_TOO_HIGH"},
+		     {"99999999999999999999999999", "GAS_LIMIT_TOO_HIGH"},
+		     {"-1", "INVALID"},
+		     {"0x10", "INVALID"},
+		     {"01", "INVALID"},
+		     {"1e5", "INVALID"},
+		     {" 5", "INVALID"},
+		     {"5.0", "INVALID"}};
 	struct bench b;
 	bench_open(&b);
 	b.in.options = &b.options;
@@ -273,7 +280,8 @@ START_TEST(a_signature_comes_whole)
 		if (missing) {
 			ck_assert_int_eq(bench_run(&b), ST_INVALID);
 			ck_assert_str_eq(b.cx.err.code, "SIGNATURE_INCOMPLETE");
-			ck_assert_uint_eq(b.cx.err.details_count, 4 - (size_t)__builtin_popcount((unsigned)missing));
+			ck_assert_uint_eq(b.cx.err.details_count,
+					  4 - (size_t)__builtin_popcount((unsigned)missing));
 		} else {
 			accepted(&b);
 		}
@@ -325,9 +333,10 @@ END_TEST
 
 START_TEST(the_high_half_of_s_is_refused)
 {
-	static const uint8_t order[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-					  0xff, 0xff, 0xff, 0xff, 0xfe, 0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48,
-					  0xa0, 0x3b, 0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41};
+	static const uint8_t order[32] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+					  0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe,
+					  0xba, 0xae, 0xdc, 0xe6, 0xaf, 0x48, 0xa0, 0x3b,
+					  0xbf, 0xd2, 0x5e, 0x8c, 0xd0, 0x36, 0x41, 0x41};
 	struct bench b;
 	bench_open(&b);
 	bench_sign(&b, "0", "1800000600");
@@ -345,23 +354,30 @@ START_TEST(authors_nonces_and_deadlines_have_one_form)
 	static const struct {
 		const char *author, *code;
 	} authors[] = {
-		{"eip155:31338:0x3333333333333333333333333333333333333333", "AUTHOR_CHAIN_MISMATCH"},
+		{"eip155:31338:0x3333333333333333333333333333333333333333",
+		 "AUTHOR_CHAIN_MISMATCH"},
 		{"eip155:31337:0x0000000000000000000000000000000000000000", "AUTHOR_INVALID"},
 		{"0x3333333333333333333333333333333333333333", "AUTHOR_INVALID"},
 		{"eip155:31337:0x33", "AUTHOR_INVALID"},
 		{"eip155:031337:0x3333333333333333333333333333333333333333", "AUTHOR_INVALID"},
 		{"eip155:31337:0x52908400098527886E0F7030069857D2E4169Ee7", "AUTHOR_INVALID"},
-		{"did:pkh:eip155:31337:0x3333333333333333333333333333333333333333", "AUTHOR_INVALID"},
+		{"did:pkh:eip155:31337:0x3333333333333333333333333333333333333333",
+		 "AUTHOR_INVALID"},
 	};
 	static const struct {
 		const char *deadline, *code;
-	} deadlines[] = {{"1800000000", "DEADLINE_PASSED"}, {"1", "DEADLINE_PASSED"}, {"x", "DEADLINE_INVALID"},
-			 {"1800000600.5", "DEADLINE_INVALID"}, {"1900000000", "DEADLINE_TOO_FAR"},
-			 {"115792089237316195423570985008687907853269984665640564039457584007913129639935",
-			  "DEADLINE_TOO_FAR"}};
+	} deadlines[] = {
+		{"1800000000", "DEADLINE_PASSED"},
+		{"1", "DEADLINE_PASSED"},
+		{"x", "DEADLINE_INVALID"},
+		{"1800000600.5", "DEADLINE_INVALID"},
+		{"1900000000", "DEADLINE_TOO_FAR"},
+		{"115792089237316195423570985008687907853269984665640564039457584007913129639935",
+		 "DEADLINE_TOO_FAR"}};
 	struct bench b;
 	bench_open(&b);
-	bench_sign(&b, "115792089237316195423570985008687907853269984665640564039457584007913129639935",
+	bench_sign(&b,
+		   "115792089237316195423570985008687907853269984665640564039457584007913129639935",
 		   "1800000001");
 	accepted(&b);
 	for (size_t i = 0; i < sizeof authors / sizeof *authors; i++) {
@@ -369,7 +385,8 @@ START_TEST(authors_nonces_and_deadlines_have_one_form)
 		refused(&b, "/author", authors[i].code);
 	}
 	bench_sign(&b, "3", "1800000001");
-	b.in.nonce = (char *)"115792089237316195423570985008687907853269984665640564039457584007913129639936";
+	b.in.nonce = (char *)"115792089237316195423570985008687907853269984665640564039457584007913"
+			     "129639936";
 	refused(&b, "/nonce", "NONCE_INVALID");
 	b.in.nonce = (char *)"0x3";
 	refused(&b, "/nonce", "NONCE_INVALID");

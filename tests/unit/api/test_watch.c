@@ -90,8 +90,9 @@ static const char *make_message(struct desk *d, const char *name)
 
 /* One more event for every message. */
 #define MORE                                                                                       \
-	"BEGIN; UPDATE message SET version = version + 1; INSERT INTO event (app_id, message_id, "  \
-	"seq, type) SELECT app_id, id, version, 'FEE_RAISED' FROM message; COMMIT; NOTIFY ferry_event"
+	"BEGIN; UPDATE message SET version = version + 1; INSERT INTO event (app_id, message_id, " \
+	"seq, type) SELECT app_id, id, version, 'FEE_RAISED' FROM message; COMMIT; NOTIFY "        \
+	"ferry_event"
 
 START_TEST(a_watched_message_shows_all_its_events_then_ends)
 {
@@ -150,16 +151,20 @@ START_TEST(a_delivered_message_is_watched_until_it_is_final)
 	desk_start(&d);
 	Ferry__V1__WatchMessageRequest r = FERRY__V1__WATCH_MESSAGE_REQUEST__INIT;
 	r.id = (char *)make_message(&d, "one");
-	desk_sql(&d, "ALTER TABLE message DISABLE TRIGGER USER; UPDATE message SET state = 'DELIVERED', version = 2; "
-		     "INSERT INTO event (app_id, message_id, seq, type, from_state, to_state) SELECT app_id, id, 2, "
+	desk_sql(&d, "ALTER TABLE message DISABLE TRIGGER USER; UPDATE message SET state = "
+		     "'DELIVERED', version = 2; "
+		     "INSERT INTO event (app_id, message_id, seq, type, from_state, to_state) "
+		     "SELECT app_id, id, 2, "
 		     "'DELIVERED', 'COMMITTED', 'DELIVERED' FROM message");
 	struct client c = client_open(&d, API_WATCH_MESSAGE, &r.base);
 	ProtobufCMessage *msg;
 	client_event(&c, 2000);
 	client_event(&c, 2000);
 	ck_assert_int_eq(client_next(&c, &msg, 300), ST_BUSY);
-	desk_sql(&d, "BEGIN; UPDATE message SET dst_final = true, version = 3; INSERT INTO event (app_id, message_id, "
-		     "seq, type) SELECT app_id, id, 3, 'FINAL' FROM message; COMMIT; NOTIFY ferry_event");
+	desk_sql(&d, "BEGIN; UPDATE message SET dst_final = true, version = 3; INSERT INTO event "
+		     "(app_id, message_id, "
+		     "seq, type) SELECT app_id, id, 3, 'FINAL' FROM message; COMMIT; NOTIFY "
+		     "ferry_event");
 	ck_assert_str_eq(client_event(&c, 2000)->type, "FINAL");
 	ck_assert_int_eq(client_next(&c, &msg, 2000), ST_GONE);
 	client_close(&c);
@@ -177,7 +182,8 @@ START_TEST(a_lost_notification_costs_a_moment_only)
 	r.id = (char *)make_message(&d, "one");
 	struct client c = client_open(&d, API_WATCH_MESSAGE, &r.base);
 	client_event(&c, 2000);
-	desk_sql(&d, "BEGIN; UPDATE message SET version = 2; INSERT INTO event (app_id, message_id, seq, type) SELECT "
+	desk_sql(&d, "BEGIN; UPDATE message SET version = 2; INSERT INTO event (app_id, "
+		     "message_id, seq, type) SELECT "
 		     "app_id, id, 2, 'X' FROM message; COMMIT");
 	ck_assert_uint_eq(client_event(&c, 1000)->seq, 2);
 	client_close(&c);
@@ -249,7 +255,8 @@ START_TEST(cursors_that_cannot_be_honoured_say_so)
 	make_message(&d, "one");
 	Ferry__V1__ListEventsRequest l = FERRY__V1__LIST_EVENTS_REQUEST__INIT;
 	struct desk_call *call = desk_do(&d, API_LIST_EVENTS, &l.base, d.sk, NULL);
-	char *cursor = arena_strdup(d.arena, ((Ferry__V1__ListEventsResponse *)call->call.reply)->next_page_token);
+	char *cursor = arena_strdup(
+		d.arena, ((Ferry__V1__ListEventsResponse *)call->call.reply)->next_page_token);
 	desk_free(call);
 	Ferry__V1__WatchEventsRequest w = FERRY__V1__WATCH_EVENTS_REQUEST__INIT;
 	w.cursor = cursor;
@@ -273,7 +280,8 @@ START_TEST(cursors_that_cannot_be_honoured_say_so)
 }
 END_TEST
 
-/* A transaction that began earlier and commits later: its event comes in its place, and none is lost. */
+/* A transaction that began earlier and commits later: its event comes in its place, and none is
+ * lost. */
 START_TEST(a_late_commit_is_not_passed_over)
 {
 	struct desk d;
@@ -284,15 +292,20 @@ START_TEST(a_late_commit_is_not_passed_over)
 	Ferry__V1__ListEventsRequest l = FERRY__V1__LIST_EVENTS_REQUEST__INIT;
 	struct desk_call *call = desk_do(&d, API_LIST_EVENTS, &l.base, d.sk, NULL);
 	Ferry__V1__WatchEventsRequest w = FERRY__V1__WATCH_EVENTS_REQUEST__INIT;
-	w.cursor = arena_strdup(d.arena, ((Ferry__V1__ListEventsResponse *)call->call.reply)->next_page_token);
+	w.cursor = arena_strdup(
+		d.arena, ((Ferry__V1__ListEventsResponse *)call->call.reply)->next_page_token);
 	desk_free(call);
 	struct client c = client_open(&d, API_WATCH_EVENTS, &w.base);
 	pg_ok(d.cx, db_open(&d.cx, d.url, "slow", &slow));
-	pg_ok(d.cx, db_script(&d.cx, slow, "BEGIN; INSERT INTO event (app_id, message_id, seq, type) SELECT app_id, id, "
-					   "version + 1, 'LATE' FROM message; UPDATE message SET version = 2"));
+	pg_ok(d.cx,
+	      db_script(
+		      &d.cx, slow,
+		      "BEGIN; INSERT INTO event (app_id, message_id, seq, type) SELECT app_id, id, "
+		      "version + 1, 'LATE' FROM message; UPDATE message SET version = 2"));
 	make_message(&d, "two");
 	ProtobufCMessage *msg;
-	ck_assert_int_eq(client_next(&c, &msg, 400), ST_BUSY); /* waits behind the open transaction */
+	ck_assert_int_eq(client_next(&c, &msg, 400),
+			 ST_BUSY); /* waits behind the open transaction */
 	pg_ok(d.cx, db_script(&d.cx, slow, "COMMIT; NOTIFY ferry_event"));
 	ck_assert_str_eq(feed_event(&c, 2000)->event->type, "LATE");
 	ck_assert_str_eq(feed_event(&c, 2000)->event->type, "ACCEPTED");
@@ -302,7 +315,8 @@ START_TEST(a_late_commit_is_not_passed_over)
 }
 END_TEST
 
-/* Hundreds of events before the client takes the first; the watching thread's connection dies too. */
+/* Hundreds of events before the client takes the first; the watching thread's connection dies too.
+ */
 START_TEST(a_slow_client_gets_everything_once_in_order)
 {
 	enum { EVENTS = 500 };
@@ -319,8 +333,10 @@ START_TEST(a_slow_client_gets_everything_once_in_order)
 	for (int i = 0; i < EVENTS; i++) {
 		desk_sql(&d, MORE);
 		if (i % 100 == 50)
-			pg_ok(d.cx, db_script(&d.cx, root, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-							   "WHERE application_name = 'ferry watch'"));
+			pg_ok(d.cx,
+			      db_script(&d.cx, root,
+					"SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+					"WHERE application_name = 'ferry watch'"));
 	}
 	for (uint64_t seq = 1; seq <= EVENTS + 1; seq++) {
 		ck_assert_uint_eq(client_event(&c, 3000)->seq, seq);
@@ -444,7 +460,7 @@ END_TEST
 
 PG_SUITE("api/watch", a_watched_message_shows_all_its_events_then_ends,
 	 a_delivered_message_is_watched_until_it_is_final, a_lost_notification_costs_a_moment_only,
-	 a_feed_goes_on_from_its_cursor_whichever_way_it_was_read, cursors_that_cannot_be_honoured_say_so,
-	 a_late_commit_is_not_passed_over, a_slow_client_gets_everything_once_in_order,
-	 streams_come_and_go_while_events_pour, thousands_watch_and_each_gets_each_event,
-	 a_drain_ends_streams)
+	 a_feed_goes_on_from_its_cursor_whichever_way_it_was_read,
+	 cursors_that_cannot_be_honoured_say_so, a_late_commit_is_not_passed_over,
+	 a_slow_client_gets_everything_once_in_order, streams_come_and_go_while_events_pour,
+	 thousands_watch_and_each_gets_each_event, a_drain_ends_streams)

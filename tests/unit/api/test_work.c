@@ -40,10 +40,13 @@ START_TEST(a_message_is_read_by_id_and_by_guid_and_by_a_former_guid)
 	desk_open(&d);
 	desk_start(&d);
 	const char *id = make_message(&d, "one");
-	desk_sql(&d, "UPDATE message SET guid = " GUID_SQL ", former_guids = ARRAY[decode(repeat('cd', 32), "
-		     "'hex')], src_tx = decode(repeat('01', 32), 'hex'), src_block = 5, src_block_hash = "
+	desk_sql(&d, "UPDATE message SET guid = " GUID_SQL
+		     ", former_guids = ARRAY[decode(repeat('cd', 32), "
+		     "'hex')], src_tx = decode(repeat('01', 32), 'hex'), src_block = 5, "
+		     "src_block_hash = "
 		     "decode(repeat('02', 32), 'hex'), nonce = 3, fee = 12, gas_used = 9");
-	const char *names[] = {id, GUID, "0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"};
+	const char *names[] = {
+		id, GUID, "0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd"};
 	for (int i = 0; i < 3; i++) {
 		struct desk_call *c = get_message(&d, names[i], i ? d.pk : d.sk);
 		message_reply *m = desk_message(c);
@@ -60,7 +63,11 @@ START_TEST(a_message_is_read_by_id_and_by_guid_and_by_a_former_guid)
 		ck_assert_ptr_nonnull(m->explanation);
 		desk_free(c);
 	}
-	static const char *const wrong[] = {"", "msg_", "msg_0123", "0x00", "msg_0123456789ABCDEF0123456789abcdef",
+	static const char *const wrong[] = {"",
+					    "msg_",
+					    "msg_0123",
+					    "0x00",
+					    "msg_0123456789ABCDEF0123456789abcdef",
 					    "idn_0123456789abcdef0123456789abcdef"};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct desk_call *c = get_message(&d, wrong[i], d.sk);
@@ -84,8 +91,9 @@ START_TEST(what_the_client_has_is_not_sent_again)
 	static const struct {
 		const char *tags;
 		bool same;
-	} cases[] = {{"1", true}, {"\"1\"", true}, {"W/\"1\"", true}, {"\"7\", \"1\"", true}, {"*", true},
-		     {"\"2\"", false}, {"\"11\"", false}, {"", false}, {"\"", false}};
+	} cases[] = {{"1", true},  {"\"1\"", true},  {"W/\"1\"", true}, {"\"7\", \"1\"", true},
+		     {"*", true},  {"\"2\"", false}, {"\"11\"", false}, {"", false},
+		     {"\"", false}};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		r.if_none_match = (char *)cases[i].tags;
 		struct desk_call *c = desk_do(&d, API_GET_MESSAGE, &r.base, d.sk, NULL);
@@ -119,9 +127,11 @@ START_TEST(a_get_that_waits_is_answered_by_the_change)
 		clock_sleep_ms(150);
 		ck_assert(!c->is_done);
 		int64_t begun = clock_mono_ms();
-		desk_sql(&d, arena_printf(d.arena, "BEGIN; UPDATE message SET version = version + 1; INSERT INTO event "
-				"(app_id, message_id, seq, type) SELECT app_id, id, version, 'FEE_RAISED' FROM message; "
-				"COMMIT; NOTIFY ferry_event"));
+		desk_sql(&d, arena_printf(d.arena, "BEGIN; UPDATE message SET version = version + "
+						   "1; INSERT INTO event "
+						   "(app_id, message_id, seq, type) SELECT app_id, "
+						   "id, version, 'FEE_RAISED' FROM message; "
+						   "COMMIT; NOTIFY ferry_event"));
 		desk_end(c);
 		desk_is(c, ST_OK);
 		ck_assert_int_lt(clock_mono_ms() - begun, 200);
@@ -170,28 +180,34 @@ START_TEST(a_tenant_sees_nothing_of_another)
 	const char *names[] = {id, GUID};
 	for (int n = 0; n < 2; n++) {
 		Ferry__V1__GetMessageRequest get = FERRY__V1__GET_MESSAGE_REQUEST__INIT;
-		Ferry__V1__ListMessageEventsRequest events = FERRY__V1__LIST_MESSAGE_EVENTS_REQUEST__INIT;
+		Ferry__V1__ListMessageEventsRequest events =
+			FERRY__V1__LIST_MESSAGE_EVENTS_REQUEST__INIT;
 		Ferry__V1__WatchMessageRequest watch = FERRY__V1__WATCH_MESSAGE_REQUEST__INIT;
 		Ferry__V1__ExecuteMessageRequest execute = FERRY__V1__EXECUTE_MESSAGE_REQUEST__INIT;
 		Ferry__V1__RetryMessageRequest retry = FERRY__V1__RETRY_MESSAGE_REQUEST__INIT;
 		Ferry__V1__CancelMessageRequest cancel = FERRY__V1__CANCEL_MESSAGE_REQUEST__INIT;
 		Ferry__V1__SkipMessageRequest skip = FERRY__V1__SKIP_MESSAGE_REQUEST__INIT;
 		Ferry__V1__GetExecutionRequest execution = FERRY__V1__GET_EXECUTION_REQUEST__INIT;
-		get.id = events.id = watch.id = execute.id = retry.id = cancel.id = skip.id = execution.id =
-			(char *)names[n];
+		get.id = events.id = watch.id = execute.id = retry.id = cancel.id = skip.id =
+			execution.id = (char *)names[n];
 		skip.reason = (char *)"because";
 		const struct {
 			enum api_method_id id;
 			ProtobufCMessage *request;
 			bool pk; /* may a publishable key call it */
 		} all[] = {
-			{API_GET_MESSAGE, &get.base, true},	 {API_LIST_MESSAGE_EVENTS, &events.base, true},
-			{API_WATCH_MESSAGE, &watch.base, true},	 {API_EXECUTE_MESSAGE, &execute.base, false},
-			{API_RETRY_MESSAGE, &retry.base, false}, {API_CANCEL_MESSAGE, &cancel.base, false},
-			{API_SKIP_MESSAGE, &skip.base, false},	 {API_GET_EXECUTION, &execution.base, true},
+			{API_GET_MESSAGE, &get.base, true},
+			{API_LIST_MESSAGE_EVENTS, &events.base, true},
+			{API_WATCH_MESSAGE, &watch.base, true},
+			{API_EXECUTE_MESSAGE, &execute.base, false},
+			{API_RETRY_MESSAGE, &retry.base, false},
+			{API_CANCEL_MESSAGE, &cancel.base, false},
+			{API_SKIP_MESSAGE, &skip.base, false},
+			{API_GET_EXECUTION, &execution.base, true},
 		};
 		for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-			struct desk_call *c = desk_do(&d, all[i].id, all[i].request, d.other_sk, NULL);
+			struct desk_call *c =
+				desk_do(&d, all[i].id, all[i].request, d.other_sk, NULL);
 			desk_is(c, ST_NOT_FOUND);
 			ck_assert_ptr_null(c->call.stream);
 			desk_free(c);
@@ -282,7 +298,8 @@ START_TEST(pages_show_each_message_once_the_newest_first)
 			ck_assert_str_eq(page->messages[i]->id, ids[N - 1 - seen++]);
 		r.page_token = arena_strdup(d.arena, page->next_page_token);
 		pages++;
-		make_message(&d, arena_printf(d.arena, "later%d", pages)); /* does not move the pages */
+		make_message(&d,
+			     arena_printf(d.arena, "later%d", pages)); /* does not move the pages */
 		desk_free(c);
 	} while (r.page_token[0]);
 	ck_assert_int_eq(seen, N);
@@ -291,7 +308,7 @@ START_TEST(pages_show_each_message_once_the_newest_first)
 }
 END_TEST
 
-START_TEST(filters_select_and_tokens_hold_for_their_filter)
+START_TEST(filters_select)
 {
 	struct desk d;
 	desk_open(&d);
@@ -299,9 +316,11 @@ START_TEST(filters_select_and_tokens_hold_for_their_filter)
 	for (int i = 0; i < 6; i++)
 		make_message(&d, arena_printf(d.arena, "m%d", i));
 	const char *last = make_message(&d, "last");
-	desk_sql(&d, "UPDATE message SET client_ref = 'ref-' || num % 2, src_tx = CASE WHEN num % 2 = 0 THEN "
+	desk_sql(&d, "UPDATE message SET client_ref = 'ref-' || num % 2, src_tx = CASE WHEN num % "
+		     "2 = 0 THEN "
 		     "decode(repeat('07', 32), 'hex') END");
-	desk_sql(&d, "UPDATE message SET state = 'SUBMITTED', version = 2, guid = " GUID_SQL " WHERE payload = 'last'");
+	desk_sql(&d, "UPDATE message SET state = 'SUBMITTED', version = 2, guid = " GUID_SQL
+		     " WHERE payload = 'last'");
 	struct desk_call *c;
 	Ferry__V1__ListMessagesRequest r = FERRY__V1__LIST_MESSAGES_REQUEST__INIT;
 	r.client_ref = (char *)"ref-0";
@@ -339,6 +358,23 @@ START_TEST(filters_select_and_tokens_hold_for_their_filter)
 	r.page_token = arena_strdup(d.arena, page->next_page_token);
 	desk_free(c);
 	ck_assert_uint_eq(list(&d, &r, &c)->n_messages, 2);
+	desk_free(c);
+	desk_close(&d);
+}
+END_TEST
+
+START_TEST(tokens_hold_for_their_filter_and_app)
+{
+	struct desk d;
+	desk_open(&d);
+	desk_start(&d);
+	for (int i = 0; i < 7; i++)
+		make_message(&d, arena_printf(d.arena, "m%d", i));
+	struct desk_call *c;
+	Ferry__V1__ListMessagesRequest r = FERRY__V1__LIST_MESSAGES_REQUEST__INIT;
+	r.dst_eid = DESK_DST;
+	r.page_size = 2;
+	r.page_token = arena_strdup(d.arena, list(&d, &r, &c)->next_page_token);
 	desk_free(c);
 	/* Another filter, another app, a touched token. */
 	r.dst_eid = 0;
@@ -394,7 +430,9 @@ START_TEST(only_what_is_not_claimed_can_be_cancelled)
 		desk_free(c);
 	}
 	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM outbox"), 0);
-	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM event WHERE seq = 2 AND type = 'CANCELLED'"), 1);
+	ck_assert_int_eq(
+		desk_count(&d, "SELECT count(*) FROM event WHERE seq = 2 AND type = 'CANCELLED'"),
+		1);
 	desk_close(&d);
 }
 END_TEST
@@ -445,9 +483,14 @@ START_TEST(failed_executions_are_retried_and_others_not)
 	desk_is(c, ST_OK);
 	ck_assert_str_eq(c->call.etag, "2");
 	desk_free(c);
-	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM message JOIN outbox USING (app_id, id) WHERE "
-					"retry_gas = 300000 AND due_at <= now()"), 1);
-	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM event WHERE seq = 2 AND type = 'RETRY_REQUESTED'"), 1);
+	ck_assert_int_eq(
+		desk_count(&d, "SELECT count(*) FROM message JOIN outbox USING (app_id, id) WHERE "
+			       "retry_gas = 300000 AND due_at <= now()"),
+		1);
+	ck_assert_int_eq(
+		desk_count(&d,
+			   "SELECT count(*) FROM event WHERE seq = 2 AND type = 'RETRY_REQUESTED'"),
+		1);
 	desk_close(&d);
 }
 END_TEST
@@ -467,7 +510,8 @@ START_TEST(execute_and_skip_are_noted_for_the_relay)
 	put_state(&d, "COMMITTED", 5, ", execution = 3");
 	desk_sql(&d, "UPDATE outbox SET due_at = 'infinity'");
 	c = get_message(&d, e.id, d.sk);
-	ck_assert_int_eq(desk_message(c)->explanation->reason, FERRY__V1__REASON__REASON_RELAY_NOT_RUNNING);
+	ck_assert_int_eq(desk_message(c)->explanation->reason,
+			 FERRY__V1__REASON__REASON_RELAY_NOT_RUNNING);
 	desk_free(c);
 	c = desk_do(&d, API_EXECUTE_MESSAGE, &e.base, d.sk, NULL);
 	desk_is(c, ST_OK);
@@ -483,8 +527,11 @@ START_TEST(execute_and_skip_are_noted_for_the_relay)
 		desk_is(c, ST_OK);
 		desk_free(c);
 	}
-	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM message WHERE act = 'SKIP' AND version = 3 AND "
-					"act_reason = 'wrong receiver'"), 1);
+	ck_assert_int_eq(
+		desk_count(&d,
+			   "SELECT count(*) FROM message WHERE act = 'SKIP' AND version = 3 AND "
+			   "act_reason = 'wrong receiver'"),
+		1);
 	desk_close(&d);
 }
 END_TEST
@@ -499,7 +546,10 @@ START_TEST(anyone_gets_the_calls_that_execute)
 	struct desk_call *c = desk_do(&d, API_GET_EXECUTION, &r.base, d.pk, NULL);
 	desk_is(c, ST_PRECONDITION);
 	desk_free(c);
-	struct packet p = {.nonce = 1, .src_eid = DESK_SRC, .dst_eid = DESK_DST, .message = bytes_of("hello", 5)};
+	struct packet p = {.nonce = 1,
+			   .src_eid = DESK_SRC,
+			   .dst_eid = DESK_DST,
+			   .message = bytes_of("hello", 5)};
 	p.guid = packet_guid(&p);
 	struct bytes raw = packet_encode(d.arena, &p);
 	put_state(&d, "VERIFIED", 5, arena_printf(d.arena, ", packet = decode('%s', 'hex')",
@@ -531,10 +581,14 @@ START_TEST(chains_and_lanes_show_what_the_relay_wrote)
 {
 	struct desk d;
 	desk_open(&d);
-	desk_sql(&d, "INSERT INTO lease (name, epoch, holder, until) VALUES ('lane.40161.0x' || repeat('02', 20), 1, "
-		     "'x', now() + interval '1 hour'), ('lane.40245.0x' || repeat('01', 20), 1, 'x', now() + interval "
-		     "'1 hour'), ('observe.identity', 1, 'x', now() + interval '1 hour'), ('observe.rollup', 1, 'x', now() "
-		     "+ interval '1 hour'); INSERT INTO lane (eid, signer, role, next_nonce) VALUES (40161, "
+	desk_sql(&d, "INSERT INTO lease (name, epoch, holder, until) VALUES ('lane.40161.0x' || "
+		     "repeat('02', 20), 1, "
+		     "'x', now() + interval '1 hour'), ('lane.40245.0x' || repeat('01', 20), 1, "
+		     "'x', now() + interval "
+		     "'1 hour'), ('observe.identity', 1, 'x', now() + interval '1 hour'), "
+		     "('observe.rollup', 1, 'x', now() "
+		     "+ interval '1 hour'); INSERT INTO lane (eid, signer, role, next_nonce) "
+		     "VALUES (40161, "
 		     "decode(repeat('02', 20), 'hex'), 'submit', 0); "
 		     "INSERT INTO chain_cursor (eid, number, hash, head, block_time) VALUES "
 		     "(40161, 7, '', 8, now()), (40245, 9, '', 9, now()); "
@@ -571,8 +625,11 @@ END_TEST
 
 PG_SUITE("api/work", a_message_is_read_by_id_and_by_guid_and_by_a_former_guid,
 	 what_the_client_has_is_not_sent_again, a_get_that_waits_is_answered_by_the_change,
-	 a_tenant_sees_nothing_of_another, packets_of_nobody_are_readable_by_guid_and_not_to_be_acted_on,
-	 pages_show_each_message_once_the_newest_first, filters_select_and_tokens_hold_for_their_filter,
-	 only_what_is_not_claimed_can_be_cancelled, a_cancel_that_meets_a_claim_loses,
-	 failed_executions_are_retried_and_others_not, execute_and_skip_are_noted_for_the_relay,
-	 anyone_gets_the_calls_that_execute, chains_and_lanes_show_what_the_relay_wrote)
+	 a_tenant_sees_nothing_of_another,
+	 packets_of_nobody_are_readable_by_guid_and_not_to_be_acted_on,
+	 pages_show_each_message_once_the_newest_first,
+	 filters_select,
+	 tokens_hold_for_their_filter_and_app, only_what_is_not_claimed_can_be_cancelled,
+	 a_cancel_that_meets_a_claim_loses, failed_executions_are_retried_and_others_not,
+	 execute_and_skip_are_noted_for_the_relay, anyone_gets_the_calls_that_execute,
+	 chains_and_lanes_show_what_the_relay_wrote)

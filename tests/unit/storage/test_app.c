@@ -12,7 +12,8 @@ START_TEST(every_statement_fits_the_schema)
 	struct db *db;
 	pg_ok(cx, db_open(&cx, pg_database(&cx), "test", &db));
 	for (int i = 0; i < SQL_COUNT; i++) {
-		const char *sql = arena_printf(arena, "PREPARE s%d AS %s", i, sql_text((enum sql_id)i));
+		const char *sql =
+			arena_printf(arena, "PREPARE s%d AS %s", i, sql_text((enum sql_id)i));
 		enum status st = db_script(&cx, db, sql);
 		/* Types that only a caller gives are no fault of the statement. */
 		bool untyped = strcmp(db_sqlstate(db), "42P18") == 0;

@@ -23,7 +23,9 @@ static void shelf_close(struct shelf *s)
 	db_close(s->db);
 }
 
-#define PUT "INSERT INTO event (app_id, message_id, seq, type) VALUES (%d, '00000000-0000-0000-0000-0000000000%02d', %d, 'T')"
+#define PUT                                                              \
+	"INSERT INTO event (app_id, message_id, seq, type) VALUES (%d, " \
+	"'00000000-0000-0000-0000-0000000000%02d', %d, 'T')"
 
 static void put(struct shelf *s, struct db *db, int app, int message, int seq)
 {
@@ -93,12 +95,18 @@ START_TEST(catching_up_tells_where_the_message_is)
 	struct shelf s;
 	shelf_open(&s);
 	pg_ok(s.cx, db_script(&s.cx, s.db,
-			      "INSERT INTO message (app_id, id, version, state, kind, submission, execution, src_eid, dst_eid, "
-			      "receiver, payload, gas_limit, author_nonce, messenger, request_id, idempotency_method, "
-			      "idempotency_key, fingerprint, request) SELECT 1, ('00000000-0000-0000-0000-0000000000' || "
-			      "lpad(i::text, 2, '0'))::uuid, 3, CASE i WHEN 1 THEN 'CANCELLED' ELSE 'SENT' END::message_state, 1, "
-			      "1, 1, 1, 2, decode(repeat('00', 32), 'hex'), '', 1, i, decode(repeat('00', 20), 'hex'), "
-			      "decode(repeat('00', 32), 'hex'), 1, i::text, decode(repeat('00', 32), 'hex'), '' FROM "
+			      "INSERT INTO message (app_id, id, version, state, kind, submission, "
+			      "execution, src_eid, dst_eid, "
+			      "receiver, payload, gas_limit, author_nonce, messenger, request_id, "
+			      "idempotency_method, "
+			      "idempotency_key, fingerprint, request) SELECT 1, "
+			      "('00000000-0000-0000-0000-0000000000' || "
+			      "lpad(i::text, 2, '0'))::uuid, 3, CASE i WHEN 1 THEN 'CANCELLED' "
+			      "ELSE 'SENT' END::message_state, 1, "
+			      "1, 1, 1, 2, decode(repeat('00', 32), 'hex'), '', 1, i, "
+			      "decode(repeat('00', 20), 'hex'), "
+			      "decode(repeat('00', 32), 'hex'), 1, i::text, decode(repeat('00', "
+			      "32), 'hex'), '' FROM "
 			      "generate_series(1, 2) i"));
 	for (int m = 1; m <= 2; m++)
 		for (int i = 1; i <= 3; i++)

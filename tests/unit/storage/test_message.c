@@ -93,7 +93,8 @@ START_TEST(what_is_stored_is_read_back)
 	ck_assert_mem_eq(m[2]->ref.id.b, a->ref.id.b, 16);
 	ck_assert_int_eq(m[2]->state, STATE_ACCEPTED);
 	ck_assert_int_eq(m[2]->version, 1);
-	ck_assert(!m[2]->is_signed && !m[2]->has_author && !m[2]->has_ordering_key && !m[2]->has_guid);
+	ck_assert(!m[2]->is_signed && !m[2]->has_author && !m[2]->has_ordering_key &&
+		  !m[2]->has_guid);
 	ck_assert(m[2]->is_open && !m[2]->is_carried && m[2]->due_us == INT64_MIN);
 	ck_assert_int_eq(m[2]->created_us, created_us);
 	ck_assert_str_eq(m[2]->value, "0");
@@ -127,7 +128,8 @@ START_TEST(taken_keys_and_nonces_leave_their_item_out_only)
 		ck_assert_int_eq(inserted[i], want[i]);
 	struct message_keyed keyed[5];
 	pg_ok(s.cx, message_by_keys(&s.cx, s.db, keyed, rows, 5));
-	ck_assert(keyed[0].found && keyed[1].found && !keyed[2].found && keyed[3].found && !keyed[4].found);
+	ck_assert(keyed[0].found && keyed[1].found && !keyed[2].found && keyed[3].found &&
+		  !keyed[4].found);
 	ck_assert_mem_eq(keyed[1].ref.id.b, first->ref.id.b, 16);
 	unit_assert_hash_eq(keyed[1].fingerprint, first->fingerprint);
 	ck_assert_uint_eq(keyed[1].request.n, 1);
@@ -148,9 +150,12 @@ START_TEST(numbers_grow_with_acceptance_and_unsigned_nonces_are_they)
 	shelf_open(&s);
 	for (int i = 0; i < 5; i++)
 		ck_assert(insert_one(&s, row_new(&s, arena_printf(s.arena, "k%d", i))));
-	pg_ok(s.cx, db_script(&s.cx, s.db, "DO $$ BEGIN IF EXISTS (SELECT 1 FROM message WHERE num <> author_nonce) OR "
-					   "(SELECT count(DISTINCT num) FROM message) <> 5 THEN RAISE 'numbers'; "
-					   "END IF; END $$"));
+	pg_ok(s.cx,
+	      db_script(
+		      &s.cx, s.db,
+		      "DO $$ BEGIN IF EXISTS (SELECT 1 FROM message WHERE num <> author_nonce) OR "
+		      "(SELECT count(DISTINCT num) FROM message) <> 5 THEN RAISE 'numbers'; "
+		      "END IF; END $$"));
 	shelf_close(&s);
 }
 END_TEST
@@ -161,8 +166,10 @@ START_TEST(guids_of_before_and_of_now_are_found)
 	shelf_open(&s);
 	struct message_new *a = row_new(&s, "a");
 	ck_assert(insert_one(&s, a));
-	pg_ok(s.cx, db_script(&s.cx, s.db, "UPDATE message SET guid = decode(repeat('01', 32), 'hex'), former_guids = "
-					   "ARRAY[decode(repeat('02', 32), 'hex'), decode(repeat('03', 32), 'hex')]"));
+	pg_ok(s.cx,
+	      db_script(&s.cx, s.db,
+			"UPDATE message SET guid = decode(repeat('01', 32), 'hex'), former_guids = "
+			"ARRAY[decode(repeat('02', 32), 'hex'), decode(repeat('03', 32), 'hex')]"));
 	struct hash guids[4];
 	for (int i = 0; i < 4; i++)
 		memset(guids[i].b, i, 32);
@@ -201,7 +208,8 @@ START_TEST(a_scan_goes_on_where_it_stopped)
 	while (!end) {
 		struct uuid *ids;
 		size_t n;
-		pg_ok(s.cx, message_scan(&s.cx, s.db, &ids, &n, &before.id, &end, &filter, &before, 2, 7));
+		pg_ok(s.cx, message_scan(&s.cx, s.db, &ids, &n, &before.id, &end, &filter, &before,
+					 2, 7));
 		hits += n;
 		ck_assert_uint_lt(++rounds, 20);
 	}
@@ -223,7 +231,10 @@ START_TEST(asking_changes_what_it_may_and_writes_it_down)
 	struct shelf s;
 	shelf_open(&s);
 	struct message_new *a = row_new(&s, "a");
-	struct message_ask ask = {.type = "SKIP_REQUESTED", .states = states, .states_n = 1, .act = "SKIP",
+	struct message_ask ask = {.type = "SKIP_REQUESTED",
+				  .states = states,
+				  .states_n = 1,
+				  .act = "SKIP",
 				  .reason = "why"};
 	bool done = true;
 	ck_assert(insert_one(&s, a));
@@ -231,9 +242,12 @@ START_TEST(asking_changes_what_it_may_and_writes_it_down)
 	ck_assert(!done);
 	ck_assert(!tx_is_open(s.db));
 	ck_assert_int_eq(read_one(&s, &a->ref)->version, 1);
-	pg_ok(s.cx, db_script(&s.cx, s.db, "ALTER TABLE message DISABLE TRIGGER USER; UPDATE message SET state = "
-					   "'COMMITTED', reason = 16; UPDATE outbox SET stage = 5, due_at = 'infinity', "
-					   "signer = decode(repeat('01', 20), 'hex')"));
+	pg_ok(s.cx,
+	      db_script(
+		      &s.cx, s.db,
+		      "ALTER TABLE message DISABLE TRIGGER USER; UPDATE message SET state = "
+		      "'COMMITTED', reason = 16; UPDATE outbox SET stage = 5, due_at = 'infinity', "
+		      "signer = decode(repeat('01', 20), 'hex')"));
 	pg_ok(s.cx, message_ask(&s.cx, s.db, &done, &a->ref, &ask));
 	ck_assert(!done); /* a transaction carries it */
 	ask.is_carried_too = true;
@@ -263,9 +277,11 @@ START_TEST(nonces_are_offered_densely_and_never_twice)
 	sign(a, "1");
 	sign(b, "2");
 	ck_assert(insert_one(&s, a) && insert_one(&s, b));
-	const char *want[] = {"0", "3", "4", "10", "11"}, *least[] = {"0", "0", "0", "10", "0"}, *got;
+	const char *want[] = {"0", "3", "4", "10", "11"}, *least[] = {"0", "0", "0", "10", "0"},
+		   *got;
 	for (int i = 0; i < 5; i++) {
-		pg_ok(s.cx, message_author_nonce(&s.cx, s.db, &got, 10, &a->messenger, &a->author, least[i]));
+		pg_ok(s.cx, message_author_nonce(&s.cx, s.db, &got, 10, &a->messenger, &a->author,
+						 least[i]));
 		ck_assert_str_eq(got, want[i]);
 	}
 	pg_ok(s.cx, message_author_nonce(&s.cx, s.db, &got, 11, &a->messenger, &a->author, "0"));
@@ -274,7 +290,8 @@ START_TEST(nonces_are_offered_densely_and_never_twice)
 }
 END_TEST
 
-PG_SUITE("storage/message", what_is_stored_is_read_back, taken_keys_and_nonces_leave_their_item_out_only,
-	 numbers_grow_with_acceptance_and_unsigned_nonces_are_they, guids_of_before_and_of_now_are_found,
-	 a_scan_goes_on_where_it_stopped, asking_changes_what_it_may_and_writes_it_down,
-	 nonces_are_offered_densely_and_never_twice)
+PG_SUITE("storage/message", what_is_stored_is_read_back,
+	 taken_keys_and_nonces_leave_their_item_out_only,
+	 numbers_grow_with_acceptance_and_unsigned_nonces_are_they,
+	 guids_of_before_and_of_now_are_found, a_scan_goes_on_where_it_stopped,
+	 asking_changes_what_it_may_and_writes_it_down, nonces_are_offered_densely_and_never_twice)
