@@ -27,13 +27,14 @@ static const Ferry__V1__GetMessageRequest *read_request(const struct read *r)
 	return (const Ferry__V1__GetMessageRequest *)r->call->request;
 }
 
-/* Of the messages with a guid: the app's own, else one that nobody owns. */
+/* Of the messages with a guid, those that have it now before those that had it: the app's own, else one that nobody
+ * owns. */
 static void resolve_guid(struct message_ref *out, bool *found, const struct api_principal *who,
 			 const struct message_ref *ref)
 {
 	if (ref->app_id != who->app_id && ref->app_id != 0)
 		return;
-	if (*found && out->app_id == who->app_id)
+	if (*found && (out->app_id == who->app_id || ref->app_id == 0))
 		return;
 	*out = *ref;
 	*found = true;

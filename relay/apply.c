@@ -24,6 +24,21 @@ static void apply_index(struct apply *a, struct apply_entry **table, const struc
 	(void)old; /* the arena's */
 }
 
+/* A request id names the words, not who signed them: authors who say the same share it. */
+static void apply_index_request(struct apply *a, struct outbox_item *item)
+{
+	struct apply_entry *e = arena_alloc(a->arena, sizeof *e), *first;
+	e->key = item->request_id;
+	e->item = item;
+	HASH_FIND(hh, a->by_request, &e->key, sizeof e->key, first);
+	if (first) {
+		e->next = first->next;
+		first->next = e;
+	} else {
+		HASH_ADD(hh, a->by_request, key, sizeof e->key, e);
+	}
+}
+
 static struct outbox_item *apply_find(struct apply_entry *table, const struct hash *key)
 {
 	struct apply_entry *e;
@@ -44,11 +59,12 @@ void apply_init(struct apply *a, struct arena *arena, struct world *world,
 		.observed = arena_array(arena, facts_n ? facts_n : 1, sizeof *a->observed),
 	};
 	for (size_t i = 0; i < items_n; i++) {
-		/* A message of a tenant goes before an observed one with the same request id. */
-		struct outbox_item *known = apply_find(a->by_request, &items[i].request_id);
-		if (!known || known->app_id == 0)
-			apply_index(a, &a->by_request, &items[i].request_id, &items[i]);
-		if (items[i].has_guid)
+		apply_index_request(a, &items[i]);
+		if (!items[i].has_guid)
+			continue;
+		/* After a reorganisation another packet may have the place of one that vanished. */
+		struct outbox_item *known = apply_find(a->by_guid, &items[i].guid);
+		if (!known || items[i].reason != FERRY__V1__REASON__REASON_SOURCE_REORGED)
 			apply_index(a, &a->by_guid, &items[i].guid, &items[i]);
 	}
 }
@@ -137,6 +153,17 @@ static bool state_is_before_sent(enum message_state s)
 	return s == STATE_ACCEPTED || s == STATE_AWAITING_WALLET || s == STATE_SUBMITTED;
 }
 
+/* The message that waits for this packet, or NULL. */
+static struct outbox_item *apply_awaited(const struct apply *a, const struct fact *f)
+{
+	struct apply_entry *e;
+	HASH_FIND(hh, a->by_request, &f->request_id, sizeof f->request_id, e);
+	for (; e; e = e->next)
+		if (state_is_before_sent(e->item->state) && packet_is_of(a, e->item, f))
+			return e->item;
+	return NULL;
+}
+
 static void apply_observe(struct apply *a, const struct fact *f)
 {
 	const struct packet *p = &f->event.packet_sent.packet;
@@ -191,8 +218,8 @@ static void apply_sent(struct apply *a, const struct fact *f)
 		}
 		return;
 	}
-	struct outbox_item *it = apply_find(a->by_request, &f->request_id);
-	if (!it || !packet_is_of(a, it, f) || !state_is_before_sent(it->state)) {
+	struct outbox_item *it = apply_awaited(a, f);
+	if (!it) {
 		apply_observe(a, f);
 		return;
 	}
@@ -216,13 +243,27 @@ static void apply_sent(struct apply *a, const struct fact *f)
 	apply_index(a, &a->by_guid, &it->guid, it);
 }
 
+/* The message that our transaction holds at the item's place, if it has the item's request id. */
+static struct outbox_item *apply_left_out(const struct apply *a, const struct journal_mined *own,
+					  const struct fact *f)
+{
+	struct apply_entry *e;
+	uint64_t at = f->event.skipped.index;
+	HASH_FIND(hh, a->by_request, &f->request_id, sizeof f->request_id, e);
+	for (; e && at < own->items_n; e = e->next)
+		if (e->item->app_id == own->items_app[at] &&
+		    memcmp(e->item->id.b, own->items_id[at].b, sizeof e->item->id.b) == 0)
+			return e->item;
+	return NULL;
+}
+
 /* The Messenger left an item out. What follows is decided when the block is final. */
 static void apply_skipped(struct apply *a, const struct fact *f)
 {
-	struct outbox_item *it = apply_find(a->by_request, &f->request_id);
 	const struct journal_mined *own = apply_own(a, &f->tx_hash);
-	if (!it || !own || it->state != STATE_SUBMITTED || !it->is_carried ||
-	    it->tx_nonce != own->nonce || !addr_equal(&it->signer, &own->signer))
+	struct outbox_item *it = own ? apply_left_out(a, own, f) : NULL;
+	if (!it || it->state != STATE_SUBMITTED || !it->is_carried || it->tx_nonce != own->nonce ||
+	    !addr_equal(&it->signer, &own->signer))
 		return;
 	struct bytes reason = f->event.skipped.reason;
 	const char *name = revert_name(a->arena, reason);

@@ -16,6 +16,7 @@
 struct apply_entry {
 	struct hash key;
 	struct outbox_item *item;
+	struct apply_entry *next; /* by_request: another message with the same request id */
 	UT_hash_handle hh;
 };
 

@@ -26,6 +26,7 @@ enum {
 	RECEIVE_GAS_EXPECTED = 60000,
 	VERIFY_ITEMS_MAX = 160,
 	DELIVER_ITEMS_MAX = 160,
+	DELIVERY_GAS_MAX = 13000000, /* with what the Batcher keeps beside it, still a transaction */
 	EXPIRATION_S = 24 * 3600,
 	RETRACT_EVERY_MS = 2000,
 };
@@ -210,9 +211,19 @@ struct delivery_batch {
 	uint64_t gas_last;     /* that must be left before the largest item */
 };
 
+/* A stranger may ask for more than any transaction has: the packet is committed all the same, as those after it need
+ * it to be, and its execution fails on chain. */
+static uint64_t delivery_gas(const struct errand *e)
+{
+	if (!(e->ops & CALLS_RECEIVE))
+		return 0;
+	uint64_t gas = e->item->gas_limit < DELIVERY_GAS_MAX ? receive_gas(e) : DELIVERY_GAS_MAX;
+	return gas < DELIVERY_GAS_MAX ? gas : DELIVERY_GAS_MAX;
+}
+
 static void delivery_add(struct delivery_batch *b, const struct errand *e)
 {
-	uint64_t gas = (e->ops & CALLS_RECEIVE) ? receive_gas(e) : 0;
+	uint64_t gas = delivery_gas(e);
 	b->calls[b->n] = (struct calls_delivery){
 		.packet = e->item->packet,
 		.gas_limit = u256_of_u64(gas),
@@ -234,7 +245,7 @@ static void delivery_add(struct delivery_batch *b, const struct errand *e)
 static bool delivery_has_room(const struct delivery_batch *b, const struct errand *e)
 {
 	return b->n < DELIVER_ITEMS_MAX && b->bytes + e->item->packet.n + 320 <= TX_CLOSE_BYTES &&
-	       b->gas_expected + b->gas_last + receive_gas(e) <= LANE_TX_GAS_MAX;
+	       b->gas_expected + b->gas_last + delivery_gas(e) <= LANE_TX_GAS_MAX;
 }
 
 static void delivery_close(struct ctx *cx, struct deliver *d, struct delivery_batch *b, struct lane_tx *t)

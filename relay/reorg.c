@@ -114,6 +114,7 @@ static enum status reorg_items(struct ctx *cx, struct observe *o, const struct c
 		for (size_t k = 0; k < own_n; k++)
 			if (hash_equal(&own[k].tx_hash, &it->src.tx_hash))
 				carrier = &own[k];
+		it->skip = OUTBOX_SKIP_NONE; /* a gone block said why; the next one says it again */
 		if (it->src_eid == eid && it->has_guid && it->src.block > above)
 			reorg_source(it, carrier, eid);
 		else if (it->dst_eid == eid)

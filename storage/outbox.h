@@ -106,7 +106,8 @@ MUST_USE enum status outbox_due(struct ctx *cx, struct db *db, struct outbox_ite
 /* Items by (app, id), locked. */
 MUST_USE enum status outbox_by_id(struct ctx *cx, struct db *db, struct outbox_item **items, size_t *n,
 				  const int64_t *apps, const struct uuid *ids, size_t ids_n);
-/* Names of the messages with one of the request ids or guids, final ones too. Not locked. */
+/* Names of the messages that wait to be sent with one of the request ids, and of those with one of the guids, final
+ * ones too. Not locked. */
 struct outbox_names {
 	int64_t *apps;
 	struct uuid *ids;
@@ -143,8 +144,8 @@ void outbox_touch(struct outbox_item *item);
 /* Writes all changed items. ST_BUSY when one changed behind a lock (cannot happen by design): roll back. */
 MUST_USE enum status outbox_save(struct ctx *cx, struct db *db, struct outbox_item *const *items,
 				 size_t n);
-/* Makes a message of tenant 0 for a packet that somebody else sent, in state SENT with its event; a packet of a
- * block that is known already is left alone. */
+/* Makes a message of tenant 0 for a packet that somebody else sent, in state SENT with its event; a packet that
+ * is known already is left alone. */
 MUST_USE enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *item,
 				    const struct addr *messenger);
 

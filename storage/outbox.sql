@@ -12,9 +12,10 @@ SELECT m.app_id, m.id FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::uuid
 JOIN message m ON m.app_id = k.app_id AND m.id = k.id ORDER BY m.app_id, m.id FOR NO KEY UPDATE OF m;
 
 -- name: outbox_names_by_keys
--- $1 request ids, $2 guids
+-- $1 request ids (of messages that may still be sent: strangers may use one as often as they like), $2 guids
 SELECT m.app_id, m.id FROM message m
-WHERE m.request_id = ANY ($1::bytea[]) OR (m.guid IS NOT NULL AND m.guid = ANY ($2::bytea[]));
+WHERE (m.request_id = ANY ($1::bytea[]) AND m.app_id <> 0 AND m.state IN ('ACCEPTED', 'AWAITING_WALLET', 'SUBMITTED'))
+	OR (m.guid IS NOT NULL AND m.guid = ANY ($2::bytea[]));
 
 -- name: outbox_names_tracked
 -- Those that still wait for their source transaction. $1 app_ids, $2 ids
@@ -92,14 +93,15 @@ WHERE o.app_id = u.app_id AND o.id = u.id;
 DELETE FROM outbox o USING unnest($1::bigint[], $2::uuid[]) u (app_id, id) WHERE o.app_id = u.app_id AND o.id = u.id;
 
 -- name: outbox_observe
--- A packet of somebody else, for tenant 0. No row: the guid is known from this very block. (After a reorganisation the same
--- guid may come again, with another payload too: that is another message.)
+-- A packet of somebody else, for tenant 0. No row: the packet is known. Another packet with its guid is another message: the
+-- first one's block is gone.
 WITH made AS (
 	INSERT INTO message (app_id, id, state, kind, submission, execution, src_eid, dst_eid, receiver, payload, gas_limit, value, ordering_key,
 		author, author_nonce, messenger, request_id, idempotency_method, idempotency_key, fingerprint, request,
 		guid, nonce, packet, src_tx, src_block, src_block_hash, src_log_index, verify_required)
-	VALUES (0, $1, 'SENT', 5, 1, 1, $2, $3, $4, $5, $6, $7::text::numeric, $8, $9, 0, $10, $11, 0, encode($12, 'hex') || '.' || encode($17, 'hex'), $11, '',
-		$12, $13, $14, $15, $16, $17, $18, $19)
+	SELECT 0, $1::uuid, 'SENT', 5, 1, 1, $2, $3, $4, $5, $6, $7::text::numeric, $8, $9, 0, $10, $11, 0, encode($12::bytea, 'hex') || ':' || $1::uuid, $11, '',
+		$12, $13, $14, $15, $16, $17, $18, $19
+	WHERE NOT EXISTS (SELECT 1 FROM message WHERE guid = $12::bytea AND packet = $14::bytea)
 	ON CONFLICT DO NOTHING RETURNING app_id, id),
 logged AS (
 	INSERT INTO event (app_id, message_id, seq, type, to_state, chain_eid, tx_hash, block_number, block_hash, log_index)

@@ -176,6 +176,52 @@ START_TEST(a_request_sent_twice_moves_once)
 }
 END_TEST
 
+/* A request id is what was said, not who said it. */
+START_TEST(authors_who_sign_the_same_words_are_told_apart)
+{
+	for (size_t order = 0; order < 2; order++) {
+		struct scene s;
+		scene_begin(&s);
+		s.items_n = 3;
+		for (size_t i = 0; i < 3; i++) {
+			s.messages[i].author = logs_addr(0x44, (uint8_t)i);
+			s.messages[i].request_id = logs_hash(3, 0);
+			s.messages[i].receiver = logs_hash(4, 0);
+			s.messages[i].app_id = (struct hash){{0}};
+			s.messages[i].is_signed = true;
+			s.packets[i] = logs_packet(s.a, false, 7 + i, &s.messages[i]);
+			s.items[i].request_id = logs_hash(3, 0);
+			s.items[i].receiver = logs_hash(4, 0);
+			s.items[i].is_signed = true;
+			s.items[i].author = s.messages[i].author;
+			at_state(&s, i, STATE_SUBMITTED);
+		}
+		/* One transaction holds all three; the Messenger leaves out its first. */
+		struct outbox_item *left_out = &s.items[2];
+		own_tx(&s, left_out, logs_hash(5, 1), "SUBMIT");
+		for (size_t i = 0; i < 2; i++) {
+			s.items[i].is_carried = true;
+			s.items[i].signer = left_out->signer;
+			s.items[i].tx_nonce = left_out->tx_nonce;
+		}
+		emit(&s, logs_hash(5, 1),
+		     logs_reason(s.a, &s.src->config.messenger, EVENTS_SKIPPED, &left_out->request_id,
+				 logs_revert(s.a, "NonceUsed(address,uint256)")));
+		sent(&s, logs_hash(5, 1), &s.packets[order]);
+		sent(&s, logs_hash(5, 1), &s.packets[1 - order]);
+		work(&s, s.src);
+		ck_assert_uint_eq(s.apply.observed_n, 0);
+		for (size_t i = 0; i < 2; i++) {
+			ck_assert_int_eq(s.items[i].state, STATE_SENT);
+			unit_assert_hash_eq(s.items[i].guid, s.packets[i].guid);
+		}
+		ck_assert_int_eq(left_out->state, STATE_SUBMITTED);
+		ck_assert_int_eq(left_out->skip, OUTBOX_SKIP_NONCE);
+		scene_end(&s);
+	}
+}
+END_TEST
+
 START_TEST(what_the_messenger_skipped_is_noted_with_its_reason)
 {
 	static const struct {
@@ -229,5 +275,6 @@ SUITE("relay/apply", our_transaction_sends_a_message,
       costs_are_shared_by_what_a_transaction_carried,
       a_message_that_somebody_else_sent_is_adopted, a_spoofed_request_id_is_another_message,
       before_it_is_bound_any_account_of_ours_may_send_it, packets_of_others_are_observed,
-      a_request_sent_twice_moves_once, what_the_messenger_skipped_is_noted_with_its_reason,
+      a_request_sent_twice_moves_once, authors_who_sign_the_same_words_are_told_apart,
+      what_the_messenger_skipped_is_noted_with_its_reason,
       a_skip_of_an_earlier_carrier_says_nothing)
