@@ -351,7 +351,8 @@ START_TEST(a_key_that_is_stored_elsewhere_is_waited_for_and_then_in_progress)
 	desk_start(&d);
 	desk_free(send_one(&d, "held", "first"));
 	pg_ok(d.cx, db_open(&d.cx, d.url, "holder", &holder));
-	const char *hold = "SET idle_in_transaction_session_timeout = 0; BEGIN; INSERT INTO message (app_id, id, kind, submission, execution, "
+	const char *hold = "SET idle_in_transaction_session_timeout = 0; BEGIN; "
+			   "INSERT INTO message (app_id, id, kind, submission, execution, "
 			   "src_eid, dst_eid, "
 			   "receiver, payload, gas_limit, author_nonce, messenger, request_id, "
 			   "idempotency_method, "
