@@ -74,7 +74,7 @@ enum status act_cancel(struct work *w)
 		return act_answer(w, &m->ref);
 	}
 	TRY(message_read(w->cx, w->db, &m, &m->ref, 1));
-	return act_refuse(w, m, "only one that is ACCEPTED and not yet claimed can be cancelled");
+	return act_refuse(w, m, "only one that was never given to a transaction can be cancelled");
 }
 
 enum status act_retry(struct work *w)

@@ -72,3 +72,25 @@ enum status resolve_unsent(struct ctx *cx, struct db *db, const struct world_cha
 	}
 	return outbox_save(cx, db, changed, items_n);
 }
+
+enum status resolve_freed(struct ctx *cx, struct db *db, const struct journal_mined *rows, size_t n)
+{
+	for (size_t r = 0; r < n; r++) {
+		struct outbox_item *items;
+		size_t items_n;
+		if (strcmp(rows[r].purpose, "SUBMIT") == 0 || rows[r].items_n == 0)
+			continue;
+		TRY(outbox_by_id(cx, db, &items, &items_n, rows[r].items_app, rows[r].items_id, rows[r].items_n));
+		struct outbox_item **changed = arena_array(cx->arena, items_n ? items_n : 1, sizeof *changed);
+		for (size_t i = 0; i < items_n; i++) {
+			struct outbox_item *it = changed[i] = &items[i];
+			if (!it->is_open || !it->is_carried || it->tx_nonce != rows[r].nonce ||
+			    !addr_equal(&it->signer, &rows[r].signer))
+				continue;
+			it->is_carried = false;
+			outbox_touch(it);
+		}
+		TRY(outbox_save(cx, db, changed, items_n));
+	}
+	return ST_OK;
+}

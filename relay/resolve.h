@@ -14,5 +14,8 @@
  * something else. Inside the caller's transaction. Blocks on SQL. */
 MUST_USE enum status resolve_unsent(struct ctx *cx, struct db *db, const struct world_chain *chain,
 				    const struct journal_mined *rows, size_t n, int64_t final_time_s);
+/* Messages that replaced rows of another purpose than SUBMIT still carry are free: those transactions will never
+ * be mined. Inside the caller's transaction. Blocks on SQL. */
+MUST_USE enum status resolve_freed(struct ctx *cx, struct db *db, const struct journal_mined *rows, size_t n);
 
 #endif

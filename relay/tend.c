@@ -154,6 +154,7 @@ static enum status tend_replaced(struct ctx *cx, struct lane *l, const struct jo
 	TRY(lease_fence(cx, l->db, &l->lease));
 	TRY(journal_replace(cx, l->db, &rows, &n, eid, signer_account(l->signer), (int64_t)used));
 	TRY(resolve_unsent(cx, l->db, l->chain, rows, n, final_time_s));
+	TRY(resolve_freed(cx, l->db, rows, n));
 	TRY(tx_commit(cx, l->db));
 	if (n)
 		log_event(LOG_ERROR, "relay.replaced", "%s: %zu nonces below %llu were used by transactions that are not in the journal",

@@ -86,9 +86,10 @@ SELECT (SELECT array_agg(id) FROM (SELECT id FROM w WHERE hit ORDER BY id DESC L
 SELECT id FROM message WHERE app_id = $1 AND id = $2 FOR NO KEY UPDATE;
 
 -- name: message_cancel
--- $1 app_id, $2 id
+-- $1 app_id, $2 id. What was broadcast once is public: somebody may send it still, so it cannot be called off.
 WITH o AS (
 	DELETE FROM outbox WHERE app_id = $1 AND id = $2 AND stage = 1 AND signer IS NULL
+		AND NOT EXISTS (SELECT 1 FROM event WHERE app_id = $1 AND message_id = $2 AND to_state = 'SUBMITTED')
 	RETURNING app_id, id
 ), m AS (
 	UPDATE message m SET state = 'CANCELLED', version = m.version + 1, reason = 0, evidence = NULL,

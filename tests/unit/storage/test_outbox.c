@@ -309,6 +309,25 @@ START_TEST(messages_are_found_by_request_and_by_packet)
 }
 END_TEST
 
+/* Its signature is public: CANCELLED, and then delivered, would be a lie. */
+START_TEST(what_was_broadcast_once_cannot_be_cancelled)
+{
+	struct rig r;
+	bool done = true;
+	rig_begin(&r);
+	struct message_ref never = rig_accept(&r, 1), once = rig_accept(&r, 2);
+	rig_move(&r, &once, STATE_SUBMITTED, 9);
+	rig_move(&r, &once, STATE_ACCEPTED, 9);
+	pg_ok(r.cx, message_cancel(&r.cx, r.db, &done, &once));
+	ck_assert(!done);
+	rig_true(&r, "(SELECT count(*) = 2 FROM outbox)");
+	pg_ok(r.cx, message_cancel(&r.cx, r.db, &done, &never));
+	ck_assert(done);
+	rig_verify(&r);
+	rig_end(&r);
+}
+END_TEST
+
 static struct outbox_item observed_item(uint64_t guid)
 {
 	return (struct outbox_item){
@@ -472,7 +491,8 @@ START_TEST(illegal_moves_are_bugs)
 }
 END_TEST
 
-PG_SUITE("storage/outbox", due_items_come_in_their_order, what_is_carried_or_postponed_is_not_due,
+PG_SUITE("storage/outbox", what_was_broadcast_once_cannot_be_cancelled,
+	 due_items_come_in_their_order, what_is_carried_or_postponed_is_not_due,
 	 a_save_writes_every_event_without_gaps, what_did_not_change_is_not_written,
 	 a_version_that_moved_on_is_told, locked_items_are_the_newest, the_end_takes_the_row_away,
 	 what_moved_on_while_its_lock_was_waited_for_is_not_at_that_stage,
