@@ -97,6 +97,10 @@ static enum status tend_raise(struct ctx *cx, struct lane *l, const struct journ
 	struct rpc_fee fee;
 	struct u256 max_fee, tip, value, base2;
 	TRY(rpc_fee(cx, l->rpc, &fee));
+	/* Enough was tried, unless no block could take it at all. */
+	if (o->attempt >= TEND_RAISES_MAX && u256_parse(&max_fee, o->max_fee, strlen(o->max_fee)) == ST_OK &&
+	    u256_cmp(max_fee, fee.base_next) >= 0)
+		return ST_OK;
 	if (u256_parse(&max_fee, o->max_fee, strlen(o->max_fee)) != ST_OK ||
 	    u256_parse(&tip, o->tip, strlen(o->tip)) != ST_OK ||
 	    u256_parse(&value, o->value, strlen(o->value)) != ST_OK ||
@@ -165,6 +169,7 @@ static enum status tend_replaced(struct ctx *cx, struct lane *l, const struct jo
 static enum status tend_rows(struct ctx *cx, struct lane *l, const struct journal_open *open, size_t n)
 {
 	struct rpc_send *sends = arena_array(cx->arena, n, sizeof *sends);
+	bool cheap = false; /* no node wants the lowest one: it was signed long ago */
 	for (size_t i = 0; i < n;) { /* runs of nonces that follow each other */
 		size_t run = 0;
 		while (i + run < n && open[i + run].nonce == open[i].nonce + (int64_t)run &&
@@ -174,14 +179,16 @@ static enum status tend_rows(struct ctx *cx, struct lane *l, const struct journa
 		}
 		if (run)
 			TRY(tend_broadcast(cx, l, sends, run, open[i].nonce));
+		if (i == 0 && run)
+			cheap = sends[0].outcome == RPC_SEND_FEE_TOO_LOW;
 		i += run ? run : 1;
 	}
-	if (open[0].was_broadcast && open[0].broadcast_age_ms > TEND_RAISE_MS) {
-		TRY(tend_replaced(cx, l, &open[0]));
-		if (open[0].attempt < TEND_RAISES_MAX)
-			TRY(tend_raise(cx, l, &open[0]));
-	}
-	return ST_OK;
+	if (cheap)
+		return tend_raise(cx, l, &open[0]);
+	if (!open[0].was_broadcast || open[0].broadcast_age_ms <= TEND_RAISE_MS)
+		return ST_OK;
+	TRY(tend_replaced(cx, l, &open[0]));
+	return tend_raise(cx, l, &open[0]);
 }
 
 enum status tend_unmined(struct ctx *cx, struct lane *l)
@@ -194,8 +201,8 @@ enum status tend_unmined(struct ctx *cx, struct lane *l)
 	const struct addr *account = signer_account(l->signer);
 	l->tended_ms = clock_mono_ms();
 	TRY(journal_unmined_count(cx, l->db, &l->unmined, eid, account));
-	if (l->unmined == 0)
-		return ST_OK;
+	if (l->unmined == 0) /* nothing left to broadcast that could show that there is money again */
+		return tend_funds(cx, l, false, NULL);
 	TRY(journal_unmined(cx, l->db, &open, &n, eid, account, LANE_TXS_MAX, TEND_AGAIN_MS));
 	return n ? tend_rows(cx, l, open, n) : ST_OK;
 }
