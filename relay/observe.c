@@ -154,6 +154,7 @@ static enum status observe_unknown(struct ctx *cx, struct observe *o, const stru
 		if ((int64_t)w->blocks[b].number == a->unknown->block)
 			time_s = (int64_t)w->blocks[b].timestamp;
 	enum status st = cursor_read(cx, o->db, a->unknown_src_eid, &src);
+	o->unknown_block = a->unknown->block;
 	if (st == ST_NOT_FOUND || (st == ST_OK && src.time_s < time_s + UNKNOWN_MARGIN_S))
 		return fail(cx, ST_BUSY, "block %lld of %s speaks of a packet that chain %lld has not shown yet",
 			    (long long)a->unknown->block, o->chain->config.name,
@@ -200,12 +201,13 @@ static enum status observe_apply(struct ctx *cx, struct observe *o, struct obser
 		TRY(outbox_by_id(cx, o->db, &items, &n, names.apps, names.ids, names.n));
 	struct apply a;
 	apply_init(&a, cx->arena, o->world, o->chain, w->mined, w->mined_n, items, n, w->facts.n);
-	for (size_t i = 0; i < w->facts.n && !a.unknown; i++)
+	enum status st = ST_OK;
+	for (size_t i = 0; i < w->facts.n && st == ST_OK; i++) {
 		apply_fact(&a, &w->facts.v[i]);
-	enum status st = observe_unknown(cx, o, &a, w);
-	if (st == ST_OK && a.unknown) /* explained away: the facts after it count */
-		for (size_t i = (size_t)(a.unknown - w->facts.v) + 1; i < w->facts.n; i++)
-			apply_fact(&a, &w->facts.v[i]);
+		if (a.unknown)
+			st = observe_unknown(cx, o, &a, w);
+		a.unknown = NULL;
+	}
 	apply_fini(&a);
 	TRY(st);
 	observe_free(w, items, n);
@@ -290,6 +292,12 @@ static enum status observe_commit(struct ctx *cx, struct observe *o, struct obse
 	return ST_OK;
 }
 
+static enum status observe_facts(struct ctx *cx, struct observe *o, struct observe_work *w, uint64_t head)
+{
+	facts_of_blocks(cx->arena, &w->facts, &o->chain->config, w->blocks, w->blocks_n);
+	return observe_commit(cx, o, w, head);
+}
+
 static enum status observe_blocks(struct ctx *cx, struct observe *o, uint64_t head, bool *more)
 {
 	struct observe_work w = {0};
@@ -302,8 +310,16 @@ static enum status observe_blocks(struct ctx *cx, struct observe *o, uint64_t he
 		return observe_rewind(cx, o);
 	}
 	w.blocks = blocks;
-	facts_of_blocks(cx->arena, &w.facts, &o->chain->config, w.blocks, w.blocks_n);
-	TRY(observe_commit(cx, o, &w, head));
+	o->unknown_block = 0;
+	enum status st = observe_facts(cx, o, &w, head);
+	if (st == ST_BUSY && o->unknown_block > (int64_t)from) {
+		/* Up to that block nothing is missing. Two chains that catch up, each with packets of the other, would
+		 * else wait for each other for ever. */
+		tx_rollback(o->db);
+		w = (struct observe_work){.blocks = blocks, .blocks_n = (size_t)(o->unknown_block - (int64_t)from)};
+		st = observe_facts(cx, o, &w, head);
+	}
+	TRY(st);
 	*more = (uint64_t)o->at.number < head;
 	world_wake_all(o->world);
 	return ST_OK;

@@ -19,6 +19,7 @@ struct observe {
 	struct lease lease;
 	bool positioned; /* `at` is the database's cursor */
 	struct cursor_block at;
+	int64_t unknown_block; /* the first with a fact about a packet that its source has not shown yet; 0: none */
 };
 
 /* Thread: its own, until world.stopping. Owns a connection to PostgreSQL and one to the nodes. */

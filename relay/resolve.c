@@ -22,7 +22,7 @@ static void resolve_one(struct outbox_item *it, int64_t final_time_s)
 {
 	const char *why = it->evidence;
 	struct outbox_event *e;
-	if (it->skip == OUTBOX_SKIP_NONCE) {
+	if (it->skip == OUTBOX_SKIP_NONCE && it->is_signed) {
 		e = outbox_move(it, STATE_FAILED);
 		e->reason = "the author's nonce is used or cancelled on the source chain";
 		return;
@@ -67,8 +67,12 @@ enum status resolve_unsent(struct ctx *cx, struct db *db, const struct world_cha
 		for (size_t r = 0; r < n; r++)
 			carried |= it->is_carried && it->tx_nonce == rows[r].nonce &&
 				   addr_equal(&it->signer, &rows[r].signer);
-		if (carried && it->state == STATE_SUBMITTED && it->src_eid == chain->config.eid)
-			resolve_one(it, final_time_s);
+		if (!carried || it->state != STATE_SUBMITTED || it->src_eid != chain->config.eid)
+			continue;
+		/* All blocks before are worked through, so the nonce was not used by this message. */
+		if (it->skip == OUTBOX_SKIP_NONCE && !it->is_signed)
+			TRY(outbox_renumber(cx, db, it));
+		resolve_one(it, final_time_s);
 	}
 	return outbox_save(cx, db, changed, items_n);
 }

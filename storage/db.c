@@ -25,7 +25,9 @@ enum { OID_BOOLS = 1000, OID_BYTEAS = 1001, OID_TEXTS = 1009, OID_INT8S = 1016, 
 /* Every statement here finds its rows by an index. A table that was empty when a plan was made says
  * otherwise to the planner, and a kept plan stays when the table has grown: so scans are forbidden,
  * and plans are made for the table as it is (a fraction of a millisecond a batch). */
-static const char db_options[] = "-c idle_in_transaction_session_timeout=60000 -c timezone=UTC "
+/* Nothing waits within a transaction, but a process may be stopped in one: the row locks of its lanes must be gone
+ * before their leases are over (LEASE_S), or nobody could take them over. */
+static const char db_options[] = "-c idle_in_transaction_session_timeout=4000 -c timezone=UTC "
 				 "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_custom_plan";
 
 /* Rolls back when the arena ends. db is NULL once the transaction is over: the connection may be

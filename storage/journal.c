@@ -199,6 +199,7 @@ enum status journal_adopt(struct ctx *cx, struct db *db, int64_t eid, const stru
 {
 	TRY(db_exec(cx, db, SQL_JOURNAL_FILL, NULL, p_i64(eid), p_blob(signer->b, 20), p_i64(first),
 		    p_i64(next)));
+	TRY(db_exec0(cx, db, SQL_JOURNAL_SKIP_NUMBERS, NULL));
 	return db_exec(cx, db, SQL_JOURNAL_ADOPT, NULL, p_i64(eid), p_blob(signer->b, 20), p_i64(next));
 }
 

@@ -117,7 +117,7 @@ MUST_USE enum status journal_unmine(struct ctx *cx, struct db *db, size_t *n, in
 MUST_USE enum status journal_replace(struct ctx *cx, struct db *db, struct journal_mined **out, size_t *n,
 				     int64_t eid, const struct addr *signer, int64_t below);
 /* Nonces [first, next) were given by a part of the journal that is lost: they are noted as FINAL, next_nonce
- * becomes `next`, the lane goes on. */
+ * becomes `next`, the lane goes on. Messages are numbered far past those of the lost part. */
 MUST_USE enum status journal_adopt(struct ctx *cx, struct db *db, int64_t eid, const struct addr *signer,
 				   int64_t first, int64_t next);
 /* All lanes of the database. */

@@ -77,6 +77,10 @@ RETURNING NULL::bytea AS tx_hash, signer, nonce, 0::bigint AS attempt, purpose, 
 -- $1 eid, $2 signer, $3 next nonce
 UPDATE lane SET next_nonce = greatest(next_nonce, $3), halted = 0, detail = NULL, since = now() WHERE eid = $1 AND signer = $2;
 
+-- name: journal_skip_numbers
+-- The lost part gave numbers, and so bitmap nonces, that are not known: far past them.
+SELECT setval('message_num', nextval('message_num') + 1000000) AS number;
+
 -- name: journal_spend
 -- $1 app_ids, $2 wei
 INSERT INTO app_spend (app_id, day, wei)

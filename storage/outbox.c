@@ -443,6 +443,18 @@ enum status outbox_save(struct ctx *cx, struct db *db, struct outbox_item *const
 	return save_rows(cx, db, changed, count);
 }
 
+enum status outbox_renumber(struct ctx *cx, struct db *db, struct outbox_item *item)
+{
+	struct rows rows;
+	assert(!item->is_signed);
+	TRY(db_exec(cx, db, SQL_OUTBOX_RENUMBER, &rows, p_i64(item->app_id), p_uuid(&item->id)));
+	if (rows.count != 1)
+		return fail(cx, ST_INTERNAL, "a locked message is gone");
+	item->num = row_i64(&rows, 0, "num");
+	item->author_nonce = row_text(&rows, 0, "author_nonce");
+	return ST_OK;
+}
+
 enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *it,
 			   const struct addr *messenger)
 {

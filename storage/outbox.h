@@ -144,6 +144,9 @@ void outbox_touch(struct outbox_item *item);
 /* Writes all changed items. ST_BUSY when one changed behind a lock (cannot happen by design): roll back. */
 MUST_USE enum status outbox_save(struct ctx *cx, struct db *db, struct outbox_item *const *items,
 				 size_t n);
+/* A new number, and so a new bitmap nonce, for a locked unsigned item: its own was used by another one, which a
+ * restored backup does not know. */
+MUST_USE enum status outbox_renumber(struct ctx *cx, struct db *db, struct outbox_item *item);
 /* Makes a message of tenant 0 for a packet that somebody else sent, in state SENT with its event; a packet that
  * is known already is left alone. */
 MUST_USE enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *item,

@@ -88,6 +88,11 @@ FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], 
 	u (app_id, id, eid, stage, num, block, due, signer, tx_nonce, skip)
 WHERE o.app_id = u.app_id AND o.id = u.id;
 
+-- name: outbox_renumber
+-- $1 app_id, $2 id
+UPDATE message SET num = nextval('message_num'), author_nonce = currval('message_num')
+WHERE app_id = $1 AND id = $2 AND signature IS NULL RETURNING num, author_nonce::text AS author_nonce;
+
 -- name: outbox_finish
 -- $1 app_ids, $2 ids
 DELETE FROM outbox o USING unnest($1::bigint[], $2::uuid[]) u (app_id, id) WHERE o.app_id = u.app_id AND o.id = u.id;
