@@ -24,6 +24,8 @@ enum {
 	VERIFY_GAS_EXPECTED = 62000,
 	COMMIT_GAS_EXPECTED = 60000,
 	RECEIVE_GAS_EXPECTED = 60000,
+	VERIFY_GAS_BASE = 120000,
+	SIGNATURE_GAS = 10000, /* each beyond the second, which VERIFY_GAS_EXPECTED has */
 	VERIFY_ITEMS_MAX = 160,
 	DELIVER_ITEMS_MAX = 160,
 	DELIVERY_GAS_MAX = 13000000, /* with what the Batcher keeps beside it, still a transaction */
@@ -149,6 +151,21 @@ static enum status sign_verify(struct ctx *cx, struct deliver *d, const struct p
 			      (uint64_t)now + EXPIRATION_S, out);
 }
 
+static uint64_t verify_gas(const struct deliver *d)
+{
+	unsigned quorum = d->lane.world->config.quorum;
+	return (uint64_t)VERIFY_GAS_EXPECTED * 3 / 2 + (quorum > 2 ? (uint64_t)(quorum - 2) * SIGNATURE_GAS : 0);
+}
+
+/* How many like this one a transaction holds: a larger committee makes each longer and dearer. */
+static size_t verify_room(const struct deliver *d, const struct calls_execute_param *one)
+{
+	size_t by_bytes = (TX_CLOSE_BYTES - CALLS_ARRAY_BYTES) / calls_execute_param_bytes(one);
+	size_t by_gas = (LANE_TX_GAS_MAX - VERIFY_GAS_BASE) / verify_gas(d);
+	size_t room = by_bytes < by_gas ? by_bytes : by_gas;
+	return room < VERIFY_ITEMS_MAX ? room : VERIFY_ITEMS_MAX;
+}
+
 static void verify_tx(struct ctx *cx, struct deliver *d, struct calls_execute_param *params, size_t n,
 		      struct outbox_item **items, size_t items_n, struct lane_tx *t)
 {
@@ -159,7 +176,7 @@ static void verify_tx(struct ctx *cx, struct deliver *d, struct calls_execute_pa
 		.purpose = "VERIFY",
 		.to = d->lane.chain->config.dvn,
 		.calldata = buf_bytes(&data),
-		.gas = 120000 + n * (uint64_t)VERIFY_GAS_EXPECTED * 3 / 2,
+		.gas = VERIFY_GAS_BASE + n * verify_gas(d),
 		.items = items,
 		.items_n = items_n,
 	};
@@ -181,7 +198,7 @@ static enum status build_verify(struct ctx *cx, struct deliver *d, struct errand
 		TRY(sign_verify(cx, d, &errands[i].packet, &errands[i].payload_hash,
 				d->lane.chain->config.confirmations, &params[count]));
 		items[count++] = errands[i].item;
-		if (count == VERIFY_ITEMS_MAX) {
+		if (count == verify_room(d, &params[0])) {
 			verify_tx(cx, d, params, count, items, count, &txs[(*txs_n)++]);
 			count = 0;
 		}
@@ -354,6 +371,10 @@ static enum status deliver_retract(struct ctx *cx, struct deliver *d)
 	struct calls_execute_param *params = arena_array(cx->arena, n, sizeof *params);
 	struct bytes *guids = arena_array(cx->arena, n, sizeof *guids);
 	for (size_t i = 0; i < n; i++) {
+		if (i > 0 && i == verify_room(d, &params[0])) {
+			n = i; /* the rest has the next round */
+			break;
+		}
 		const struct packet p = {
 			.nonce = (uint64_t)a[i].nonce,
 			.src_eid = (uint32_t)a[i].src_eid,

@@ -20,6 +20,8 @@ enum {
 	SUBMIT_ITEMS_MAX = 100,
 	FEE_KEPT_MS = 3000,
 	POSTPONE_MS = 5000,
+	POSTPONE_MANY_MS = 60000,    /* when they fill a round: or those behind them would never be looked at */
+	FEE_BITS_MAX = 96,           /* no endpoint asks for more; the journal could not hold the sum */
 	DEADLINE_MARGIN_S = 30, /* nearer to its deadline an item is not sent any more */
 };
 
@@ -73,10 +75,13 @@ static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item 
 		.gas_limit = it->gas_limit,
 		.until_ms = clock_mono_ms() + FEE_KEPT_MS,
 	};
-	f->refused = call->outcome != RPC_CALL_RETURNED || call->out.n != 32;
-	if (!f->refused)
+	bool returned = call->outcome == RPC_CALL_RETURNED && call->out.n == 32;
+	if (returned)
 		f->wei = u256_of_be(call->out.p, 32);
-	else
+	f->refused = !returned || !u256_fits(f->wei, FEE_BITS_MAX);
+	if (returned && f->refused)
+		snprintf(f->why, sizeof f->why, "the Messenger asks for an absurd fee");
+	else if (f->refused)
 		snprintf(f->why, sizeof f->why, "the Messenger gives no fee: %s",
 			 call->outcome == RPC_CALL_REVERTED ? revert_describe(cx->arena, call->out) :
 							      call->message);
@@ -176,6 +181,8 @@ static enum status postpone(struct ctx *cx, struct submit *s, const struct waiti
 	}
 	struct outbox_item *items;
 	size_t items_n;
+	bool many = 2 * n > s->lane.world->config.claim_items;
+	int64_t due_us = clock_wall_us() + (many ? POSTPONE_MANY_MS : POSTPONE_MS) * 1000;
 	TRY(tx_begin(cx, s->lane.db));
 	TRY(lease_fence(cx, s->lane.db, &s->lane.lease));
 	TRY(outbox_by_id(cx, s->lane.db, &items, &items_n, apps, ids, n));
@@ -189,7 +196,7 @@ static enum status postpone(struct ctx *cx, struct submit *s, const struct waiti
 				continue;
 			it->reason = w->reason;
 			it->evidence = w->why;
-			it->due_us = clock_wall_us() + POSTPONE_MS * 1000;
+			it->due_us = due_us;
 			if (w->expired)
 				outbox_move(it, STATE_EXPIRED)->reason = "a final block of the source chain is past the deadline";
 			outbox_touch(it);
@@ -247,7 +254,7 @@ static void batch_add(struct batch *b, const struct calls_item *call, struct out
 	b->gas += ITEM_GAS_EXPECTED + (uint64_t)call->payload.n * ITEM_GAS_PER_BYTE;
 	b->alone = alone;
 	bool fits = u256_add(&b->value, b->value, call->fee);
-	(void)fits; /* a hundred fees below 2^128 */
+	(void)fits; /* a hundred fees of FEE_BITS_MAX */
 }
 
 static void batch_close(struct ctx *cx, struct submit *s, struct batch *b, struct lane_tx *t)
