@@ -80,6 +80,7 @@ enum status lane_ready(struct ctx *cx, struct lane *l)
 		TRY(db_open(cx, l->world->config.database_url, l->lease.name, &l->db));
 	if (l->lease.epoch == 0) {
 		l->opened = false;
+		l->reorgs = -1;
 		TRY(lease_take(cx, l->db, &l->lease));
 		TRY(rpc_check(cx, l->rpc));
 		log_event(LOG_INFO, "relay.lane", "drives %s (%s)", l->lease.name, l->role);

@@ -31,6 +31,7 @@ struct lane {
 	int64_t halted;     /* a number of ferry.v1.Reason, 0: runs */
 	size_t unmined;
 	int64_t tended_ms;
+	int64_t reorgs; /* of the world, when unmined transactions were last held against them */
 	struct u256 max_fee, tip; /* of the next transaction */
 	int64_t fee_ms;
 };

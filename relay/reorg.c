@@ -141,6 +141,7 @@ enum status observe_rewind(struct ctx *cx, struct observe *o)
 		  "%s replaced blocks %lld to %lld: %zu messages and %zu of our transactions go back",
 		  o->chain->config.name, (long long)ancestor.number + 1, (long long)from, messages,
 		  transactions);
+	o->world->reorgs++;
 	world_wake_all(o->world);
 	return ST_OK;
 }

@@ -191,8 +191,32 @@ static enum status tend_rows(struct ctx *cx, struct lane *l, const struct journa
 	return tend_raise(cx, l, &open[0]);
 }
 
+/* What is signed for a packet that its source took back must not be mined, if that can still be had: an empty
+ * transaction of the same nonce goes against it. */
+static enum status tend_hollow(struct ctx *cx, struct lane *l)
+{
+	int64_t reorgs = atomic_load(&l->world->reorgs), eid = l->chain->config.eid;
+	const struct addr *account = signer_account(l->signer);
+	struct journal_open *open;
+	size_t hollow, n;
+	if (reorgs == l->reorgs || strcmp(l->role, "deliver") != 0)
+		return ST_OK;
+	TRY(tx_begin(cx, l->db));
+	TRY(lease_fence(cx, l->db, &l->lease));
+	TRY(journal_hollow(cx, l->db, &hollow, eid, account));
+	TRY(tx_commit(cx, l->db));
+	if (hollow)
+		TRY(journal_unmined(cx, l->db, &open, &n, eid, account, LANE_UNMINED_MAX, 0));
+	for (size_t i = 0; hollow && i < n; i++)
+		if (open[i].calldata.n == 0)
+			TRY(tend_raise(cx, l, &open[i]));
+	l->reorgs = reorgs;
+	return ST_OK;
+}
+
 enum status tend_unmined(struct ctx *cx, struct lane *l)
 {
+	TRY(tend_hollow(cx, l));
 	if (l->tended_ms && clock_mono_ms() - l->tended_ms < TEND_EVERY_MS)
 		return ST_OK;
 	struct journal_open *open;

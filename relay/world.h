@@ -30,6 +30,7 @@ struct world {
 	struct signer *committee[RELAY_COMMITTEE_MAX];
 	size_t committee_n;
 	char holder[LEASE_HOLDER_BYTES];
+	_Atomic int64_t reorgs;      /* seen so far, on any chain */
 	struct waker *notify_waker; /* tells serve that there are events */
 	_Atomic bool stopping;
 };

@@ -65,6 +65,14 @@ enum status journal_bump(struct ctx *cx, struct db *db, int64_t eid, const struc
 		       p_bytes(raw), p_blob(hash->b, 32), p_text(max_fee), p_text(tip));
 }
 
+enum status journal_hollow(struct ctx *cx, struct db *db, size_t *n, int64_t eid, const struct addr *signer)
+{
+	struct rows r;
+	TRY(db_exec(cx, db, SQL_JOURNAL_HOLLOW, &r, p_i64(eid), p_blob(signer->b, 20)));
+	*n = (size_t)r.count;
+	return ST_OK;
+}
+
 enum status journal_broadcast(struct ctx *cx, struct db *db, int64_t eid, const struct addr *signer,
 			      const int64_t *nonces, size_t n)
 {

@@ -53,6 +53,10 @@ MUST_USE enum status journal_insert(struct ctx *cx, struct db *db, const struct 
 MUST_USE enum status journal_bump(struct ctx *cx, struct db *db, int64_t eid, const struct addr *signer,
 				  int64_t nonce, struct bytes raw, const struct hash *hash,
 				  const char *max_fee, const char *tip);
+/* Verifications and deliveries that no block has yet and that hold a packet which its source took back: their journal
+ * rows say nothing any more, so that a bump replaces them by an empty transaction. Says how many. */
+MUST_USE enum status journal_hollow(struct ctx *cx, struct db *db, size_t *n, int64_t eid,
+				    const struct addr *signer);
 MUST_USE enum status journal_broadcast(struct ctx *cx, struct db *db, int64_t eid,
 				       const struct addr *signer, const int64_t *nonces, size_t n);
 

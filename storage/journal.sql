@@ -29,6 +29,14 @@ INSERT INTO journal_tx (eid, hash, signer, nonce, attempt, raw, max_fee, tip)
 SELECT $1, $5, $2, $3, max(attempt) + 1, $4, $6::text::numeric, $7::text::numeric FROM journal_tx
 WHERE eid = $1 AND signer = $2 AND nonce = $3;
 
+-- name: journal_hollow
+-- Verifications and deliveries that no block has yet, of a packet that its source took back: emptied. $1 eid, $2 signer
+UPDATE journal j SET to_address = signer, calldata = '', value = 0
+WHERE eid = $1 AND signer = $2 AND state IN ('SIGNED', 'BROADCAST') AND purpose IN ('VERIFY', 'DELIVER') AND calldata <> ''
+  AND EXISTS (SELECT 1 FROM unnest(j.items_app, j.items_id) k (app_id, id)
+	LEFT JOIN outbox o ON o.app_id = k.app_id AND o.id = k.id WHERE o.id IS NULL OR o.stage < 4)
+RETURNING nonce;
+
 -- name: journal_broadcast
 -- $1 eid, $2 signer, $3 nonces
 UPDATE journal SET state = 'BROADCAST', broadcast_at = coalesce(broadcast_at, now())
