@@ -306,18 +306,36 @@ static struct outbox_item *apply_on_path(struct apply *a, const struct fact *f,
 	return apply_subject(a, f, path->src_eid, &path->sender, &receiver);
 }
 
+/* Is it this item's packet? A guid names a place of the path, not a payload: when it is not, the source has taken this
+ * packet back and sent another from there, and we have not seen that yet. */
+static bool item_has_payload(const struct outbox_item *it, const struct hash *payload_hash)
+{
+	struct packet p;
+	if (packet_decode(&p, it->packet) != ST_OK)
+		return false;
+	struct hash own = packet_payload_hash(&p);
+	return hash_equal(&own, payload_hash);
+}
+
+static void apply_wait(struct apply *a, const struct fact *f, int64_t src_eid)
+{
+	a->unknown = f;
+	a->unknown_src_eid = src_eid;
+}
+
 static void apply_verified(struct apply *a, const struct fact *f)
 {
 	const struct events_payload_verified *v = &f->event.payload_verified;
 	struct outbox_item *it = apply_subject(a, f, v->header.src_eid, &v->header.sender,
 					       &v->header.receiver);
-	struct packet p;
-	if (!it || packet_decode(&p, it->packet) != ST_OK)
-		return;
-	struct hash payload = packet_payload_hash(&p);
-	if (!hash_equal(&payload, &v->payload_hash))
-		return;
 	bool enough = u256_cmp(v->confirmations, u256_of_u64(a->chain->config.confirmations)) >= 0;
+	if (!it)
+		return;
+	if (!item_has_payload(it, &v->payload_hash)) {
+		if (enough) /* else: what stood there before is taken back */
+			apply_wait(a, f, it->src_eid);
+		return;
+	}
 	const struct journal_mined *own = apply_own(a, &f->tx_hash);
 	if (!enough && it->state == STATE_VERIFIED) {
 		it->verify_have = 0;
@@ -338,15 +356,8 @@ static void apply_committed(struct apply *a, const struct fact *f)
 	if (!it || it->state == STATE_COMMITTED || it->state == STATE_EXECUTION_FAILED ||
 	    state_is_done(it->state))
 		return;
-	struct packet p;
-	struct hash payload = {{0}};
-	if (packet_decode(&p, it->packet) == ST_OK)
-		payload = packet_payload_hash(&p);
-	if (!hash_equal(&payload, &f->event.packet_verified.payload_hash)) {
-		/* A guid is a place, not a payload: the source has taken this packet back and sent another from there,
-		 * and we have not seen it yet. */
-		a->unknown = f;
-		a->unknown_src_eid = it->src_eid;
+	if (!item_has_payload(it, &f->event.packet_verified.payload_hash)) {
+		apply_wait(a, f, it->src_eid);
 		return;
 	}
 	struct outbox_place place = fact_place(f);

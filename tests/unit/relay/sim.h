@@ -45,6 +45,7 @@ struct sim_truth {
 struct sim {
 	struct arena *a;
 	uint64_t seed, salt;
+	uint64_t clock; /* the chains agree about the time */
 	pthread_mutex_t lock; /* the blocks */
 	struct sim_chain chains[2];
 	struct messenger_message messages[SIM_MESSAGES]; /* even: sent by our own transactions */
@@ -104,7 +105,7 @@ static inline void sim_mine(struct sim *s, struct sim_chain *c, const struct log
 			   .number = c->n,
 			   .gas_limit = 30000000,
 			   .gas_used = body.receipts_n * FAKE_GAS,
-			   .timestamp = 1700000000 + c->n,
+			   .timestamp = 1700000000 + ++s->clock,
 			   .base_fee = u256_of_u64(1000000000),
 			   .receipts_root = receipt_root(a, receipts, body.receipts_n),
 			   .state_root = logs_hash(1000, ++s->salt)};
