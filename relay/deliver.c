@@ -214,8 +214,8 @@ static enum status build_verify(struct ctx *cx, struct deliver *d, struct errand
 static uint64_t receive_gas(const struct errand *e)
 {
 	uint64_t limit = (uint64_t)e->item->gas_limit;
-	if (e->item->retry_gas > e->item->gas_limit)
-		limit = (uint64_t)e->item->retry_gas;
+	if (e->item->retry_gas > e->item->gas_limit) /* the Messenger keeps its overhead before it hands on more */
+		limit = (uint64_t)e->item->retry_gas + RECEIVE_OVERHEAD;
 	uint64_t jump = e->packet.nonce > e->passed ? (e->packet.nonce - e->passed - 1) * JUMP_GAS : 0;
 	return limit * 64 / 63 + RECEIVE_OVERHEAD + (jump < JUMP_GAS_MAX ? jump : JUMP_GAS_MAX);
 }

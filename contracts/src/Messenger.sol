@@ -19,7 +19,7 @@ contract Messenger is OApp {
 		uint32 dstEid;
 		bytes32 receiver;    // an address, left padded
 		bytes payload;
-		uint128 gasLimit;    // what the receiver gets, exactly
+		uint128 gasLimit;    // what the receiver gets, at least
 		uint128 value;       // asked of the executor for the receiver
 		bytes32 orderingKey; // not 0: delivered in the order of sending among the same author, app and key
 		address author;      // signed: the author. Unsigned: 0, the author is msg.sender
@@ -416,7 +416,8 @@ contract Messenger is OApp {
 	}
 
 	/// Calls the receiver with exactly gasLimit gas, or reverts: whoever executes a packet cannot make it fail
-	/// by giving less. Reverts with at most 1 KiB of the receiver's reason.
+	/// by giving less. Who gives RECEIVE_OVERHEAD more than all this takes gives the rest to the receiver: a
+	/// message whose author asked for too little can still be delivered. Reverts with at most 1 KiB of the receiver's reason.
 	function _deliver(bytes32 to, uint256 gasLimit, bytes memory data) private {
 		address receiver = address(uint160(uint256(to)));
 		uint256 needed = gasLimit + gasLimit / 63 + CALL_RESERVE;
@@ -428,6 +429,8 @@ contract Messenger is OApp {
 			needed += CALL_VALUE_RESERVE;
 		if (gasleft() < needed)
 			revert InsufficientGas(needed, gasleft());
+		if (gasleft() > needed + RECEIVE_OVERHEAD)
+			gasLimit += (gasleft() - needed - RECEIVE_OVERHEAD) * 63 / 64;
 		assembly ("memory-safe") {
 			ok := call(gasLimit, receiver, callvalue(), add(data, 32), mload(data), 0, 0)
 			if iszero(ok) {
