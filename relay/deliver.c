@@ -129,7 +129,8 @@ static enum status deliver_record(struct ctx *cx, struct deliver *d, struct erra
 		bool keep = !errands[i].verify || allowed[k++];
 		if (!keep)
 			log_event(LOG_ERROR, "relay.attestation_refused",
-				  "packet %s is not attested: its place holds another payload, or its source block is gone",
+				  "packet %s is not attested: its place holds another payload, or its source "
+				  "block is gone",
 				  hex_encode(cx->arena, errands[i].packet.guid.b, 32));
 		if (keep)
 			errands[kept++] = errands[i];
@@ -384,7 +385,8 @@ static enum status deliver_retract(struct ctx *cx, struct deliver *d)
 		};
 		TRY(sign_verify(cx, d, &p, &a[i].payload_hash, 0, &params[i]));
 		guids[i] = bytes_of(a[i].guid.b, 32);
-		log_event(LOG_WARN, "relay.retract", "the attestation of packet %s is taken back: its source block is gone",
+		log_event(LOG_WARN, "relay.retract",
+			  "the attestation of packet %s is taken back: its source block is gone",
 			  hex_encode(cx->arena, a[i].guid.b, 32));
 	}
 	struct lane_tx t;

@@ -65,13 +65,17 @@ static enum status doctor_lane(struct ctx *cx, const struct relay_config *config
 	}
 	*healed = false;
 	if (pending > used) {
-		fprintf(out, "%s on %s: %llu transactions of the lost journal still wait for a block; run this again after it\n",
+		fprintf(out,
+			"%s on %s: %llu transactions of the lost journal still wait for a block; run this "
+			"again after it\n",
 			account, chain->name, (unsigned long long)(pending - used));
 		return ST_OK;
 	}
 	TRY(doctor_is_worked_through(cx, rpc, db, lane, used, &yes));
 	if (!yes) {
-		fprintf(out, "%s on %s: the relay has not worked through all blocks with its transactions; let one run and call again\n",
+		fprintf(out,
+			"%s on %s: the relay has not worked through all blocks with its transactions; let one "
+			"run and call again\n",
 			account, chain->name);
 		return ST_OK;
 	}
@@ -79,7 +83,9 @@ static enum status doctor_lane(struct ctx *cx, const struct relay_config *config
 	TRY(journal_adopt(cx, db, lane->eid, &lane->signer, lane->next_nonce, (int64_t)used));
 	TRY(tx_commit(cx, db));
 	*healed = true;
-	fprintf(out, "%s on %s: nonces %lld to %llu were given by a lost part of the journal; their messages are mapped by request id; the lane goes on at %llu\n",
+	fprintf(out,
+		"%s on %s: nonces %lld to %llu were given by a lost part of the journal; their messages are "
+		"mapped by request id; the lane goes on at %llu\n",
 		account, chain->name, (long long)lane->next_nonce, (unsigned long long)used - 1,
 		(unsigned long long)used);
 	return ST_OK;

@@ -60,7 +60,9 @@ static enum status lane_open(struct ctx *cx, struct lane *l)
 	l->halted = row.halted;
 	if ((int64_t)chain_nonce > row.next_nonce) {
 		const char *detail = arena_printf(
-			cx->arena, "the chain has used nonces up to %llu, the journal knows them up to %lld: run 'ferryd nonce doctor'",
+			cx->arena,
+			"the chain has used nonces up to %llu, the journal knows them up to %lld: run "
+			"'ferryd nonce doctor'",
 			(unsigned long long)chain_nonce, (long long)row.next_nonce);
 		if (l->halted != FERRY__V1__REASON__REASON_JOURNAL_BEHIND_CHAIN)
 			log_event(LOG_ERROR, "relay.journal_behind_chain", "%s: %s", l->lease.name, detail);

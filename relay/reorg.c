@@ -59,7 +59,8 @@ static void reorg_source(struct outbox_item *it, const struct journal_mined *own
 	outbox_move_along(it, STATE_SUBMITTED, eid, NULL, "the source block is gone");
 	it->reason = FERRY__V1__REASON__REASON_SOURCE_REORGED;
 	if (it->kind == FERRY__V1__KIND__KIND_OBSERVED) {
-		/* Nobody asked us to send it, so nobody sends it again: when the packet comes again, it is observed anew. */
+		/* Nobody asked us to send it, so nobody sends it again: should the packet come again, it is
+		 * observed anew. */
 		outbox_move(it, STATE_FAILED)->reason = "the packet is gone with its source block";
 	} else if (own) {
 		it->is_carried = true;

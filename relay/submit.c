@@ -12,7 +12,8 @@
 #include "ferry/v1/types.pb-c.h"
 
 enum {
-	/* Contract constants ITEM_GAS, ITEM_GAS_PER_BYTE and ITEM_GAS_SKIP of Messenger: what must be left before an item. */
+	/* Contract constants ITEM_GAS, ITEM_GAS_PER_BYTE and ITEM_GAS_SKIP of Messenger: what must be left before
+	 * an item. */
 	ITEM_GAS = 420000,
 	ITEM_GAS_PER_BYTE = 40,
 	ITEM_GAS_SKIP = 5000,
@@ -198,7 +199,8 @@ static enum status postpone(struct ctx *cx, struct submit *s, const struct waiti
 			it->evidence = w->why;
 			it->due_us = due_us;
 			if (w->expired)
-				outbox_move(it, STATE_EXPIRED)->reason = "a final block of the source chain is past the deadline";
+				outbox_move(it, STATE_EXPIRED)->reason =
+					"a final block of the source chain is past the deadline";
 			outbox_touch(it);
 		}
 	}

@@ -161,7 +161,8 @@ static enum status tend_replaced(struct ctx *cx, struct lane *l, const struct jo
 	TRY(resolve_freed(cx, l->db, rows, n));
 	TRY(tx_commit(cx, l->db));
 	if (n)
-		log_event(LOG_ERROR, "relay.replaced", "%s: %zu nonces below %llu were used by transactions that are not in the journal",
+		log_event(LOG_ERROR, "relay.replaced",
+			  "%s: %zu nonces below %llu were used by transactions that are not in the journal",
 			  l->lease.name, n, (unsigned long long)used);
 	return ST_OK;
 }

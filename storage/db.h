@@ -30,18 +30,51 @@ struct db_param {
 struct uuid { uint8_t b[16]; };
 
 static inline struct db_param p_null(void) { return (struct db_param){.type = DB_NULL}; }
-static inline struct db_param p_i64(int64_t v) { return (struct db_param){.type = DB_I64, .i64 = v}; }
-static inline struct db_param p_bool(bool v) { return (struct db_param){.type = DB_BOOL, .i64 = v}; }
+static inline struct db_param p_i64(int64_t v)
+{
+	return (struct db_param){.type = DB_I64, .i64 = v};
+}
+static inline struct db_param p_bool(bool v)
+{
+	return (struct db_param){.type = DB_BOOL, .i64 = v};
+}
 /* NULL: SQL NULL. */
-static inline struct db_param p_text(const char *s) { return (struct db_param){.type = DB_TEXT, .p = s}; }
-static inline struct db_param p_bytes(struct bytes b) { return (struct db_param){.type = DB_BYTES, .p = b.p, .n = b.n}; }
-static inline struct db_param p_blob(const void *p, size_t n) { return (struct db_param){.type = DB_BYTES, .p = p, .n = n}; }
-static inline struct db_param p_uuid(const struct uuid *u) { return (struct db_param){.type = DB_UUID, .p = u}; }
-static inline struct db_param p_i64s(const int64_t *v, size_t n) { return (struct db_param){.type = DB_I64S, .p = v, .n = n}; }
-static inline struct db_param p_bools(const bool *v, size_t n) { return (struct db_param){.type = DB_BOOLS, .p = v, .n = n}; }
-static inline struct db_param p_texts(const char *const *v, size_t n) { return (struct db_param){.type = DB_TEXTS, .p = v, .n = n}; }
-static inline struct db_param p_bytess(const struct bytes *v, size_t n) { return (struct db_param){.type = DB_BYTESS, .p = v, .n = n}; }
-static inline struct db_param p_uuids(const struct uuid *v, size_t n) { return (struct db_param){.type = DB_UUIDS, .p = v, .n = n}; }
+static inline struct db_param p_text(const char *s)
+{
+	return (struct db_param){.type = DB_TEXT, .p = s};
+}
+static inline struct db_param p_bytes(struct bytes b)
+{
+	return (struct db_param){.type = DB_BYTES, .p = b.p, .n = b.n};
+}
+static inline struct db_param p_blob(const void *p, size_t n)
+{
+	return (struct db_param){.type = DB_BYTES, .p = p, .n = n};
+}
+static inline struct db_param p_uuid(const struct uuid *u)
+{
+	return (struct db_param){.type = DB_UUID, .p = u};
+}
+static inline struct db_param p_i64s(const int64_t *v, size_t n)
+{
+	return (struct db_param){.type = DB_I64S, .p = v, .n = n};
+}
+static inline struct db_param p_bools(const bool *v, size_t n)
+{
+	return (struct db_param){.type = DB_BOOLS, .p = v, .n = n};
+}
+static inline struct db_param p_texts(const char *const *v, size_t n)
+{
+	return (struct db_param){.type = DB_TEXTS, .p = v, .n = n};
+}
+static inline struct db_param p_bytess(const struct bytes *v, size_t n)
+{
+	return (struct db_param){.type = DB_BYTESS, .p = v, .n = n};
+}
+static inline struct db_param p_uuids(const struct uuid *v, size_t n)
+{
+	return (struct db_param){.type = DB_UUIDS, .p = v, .n = n};
+}
 
 /* Rows, living in cx's arena. */
 enum { ROW_MEMOS = 64 };

@@ -229,6 +229,12 @@ static void check(struct play *p, unsigned long seed)
 	struct sim *s = p->sim;
 	bool on_chain[SIM_MESSAGES] = {false};
 	size_t alive = 0;
+	/* What the destination took back to before the source's finality moves on with the source's next block. */
+	settle(p);
+	pthread_mutex_lock(&s->lock);
+	sim_source_block(s, true);
+	sim_look(s);
+	pthread_mutex_unlock(&s->lock);
 	settle(p);
 	for (size_t i = 0; i < s->packets_n; i++) {
 		if (s->truth[i].sent == 0)

@@ -167,7 +167,8 @@ START_TEST(what_was_sent_is_left_alone)
 END_TEST
 
 PG_SUITE("relay/resolve", what_was_mined_without_it_is_sent_again,
-	 what_was_skipped_for_another_reason_is_sent_again_and_says_why, a_used_nonce_is_a_failure, a_used_nonce_of_our_own_is_another_number,
+	 what_was_skipped_for_another_reason_is_sent_again_and_says_why, a_used_nonce_is_a_failure,
+	 a_used_nonce_of_our_own_is_another_number,
 	 a_deadline_that_a_final_block_has_passed_ends_it,
 	 a_deadline_of_this_very_second_is_not_past, a_deadline_beyond_all_numbers_never_passes,
 	 another_carriers_end_says_nothing, what_was_sent_is_left_alone)

@@ -60,7 +60,8 @@ static struct bench *bench_begin(void)
 	b->lane.rpc = world_rpc_create(&c->config);
 	pg_ok(b->r.cx, lease_take(&b->r.cx, b->lane.db, &b->lane.lease));
 	struct journal_lane row;
-	pg_ok(b->r.cx, journal_lane_open(&b->r.cx, b->lane.db, &row, c->config.eid, signer_account(b->lane.signer), "submit", 0));
+	pg_ok(b->r.cx, journal_lane_open(&b->r.cx, b->lane.db, &row, c->config.eid,
+					 signer_account(b->lane.signer), "submit", 0));
 	return b;
 }
 
@@ -87,7 +88,8 @@ static void tend(struct bench *b)
 	pg_ok(b->r.cx, tend_unmined(&b->r.cx, &b->lane));
 }
 
-/* It waited between journal and node while the base fee grew: every node refuses it, and it holds all later nonces up. */
+/* It waited between journal and node while the base fee grew: every node refuses it, and it holds all later nonces
+ * up. */
 START_TEST(what_no_node_takes_for_its_fee_is_raised)
 {
 	struct bench *b = bench_begin();

@@ -270,7 +270,8 @@ START_TEST(mined_becomes_final_and_a_reorganisation_opens_it_again)
 	ck_assert_uint_eq(n, 1);
 	state_is(&r, 101, "MINED");
 	state_is(&r, 102, "SIGNED");
-	rig_true(&r, "(SELECT tx_hash IS NULL AND block_number IS NULL AND fee IS NULL FROM journal WHERE nonce = 102)");
+	rig_true(&r, "(SELECT tx_hash IS NULL AND block_number IS NULL AND fee IS NULL FROM journal "
+		     "WHERE nonce = 102)");
 	/* The other chain's blocks are not ours. */
 	pg_ok(r.cx, journal_unmine(&r.cx, r.db, &n, RIG_DST, 0));
 	ck_assert_uint_eq(n, 0);

@@ -124,8 +124,11 @@ START_TEST(the_database_refuses_every_illegal_move)
 		"		UPDATE message SET state = t, version = version + 1;\n"
 		"		took := true;\n"
 		"	EXCEPTION WHEN check_violation THEN took := false; END;\n"
-		"	legal := f = t OR EXISTS (SELECT 1 FROM message_transition WHERE from_state = f AND to_state = t);\n"
-		"	IF took <> legal THEN RAISE EXCEPTION '%% to %%: took %%, legal %%', f, t, took, legal; END IF;\n"
+		"	legal := f = t OR EXISTS (SELECT 1 FROM message_transition\n"
+		"		WHERE from_state = f AND to_state = t);\n"
+		"	IF took <> legal THEN\n"
+		"		RAISE EXCEPTION '%% to %%: took %%, legal %%', f, t, took, legal;\n"
+		"	END IF;\n"
 		"END LOOP; END LOOP; END $$");
 	rig_end(&r);
 }

@@ -99,7 +99,8 @@ START_TEST(events_that_are_missing)
 {
 	finds("verify_gaps", "has version 2, 2 events, the last with seq 3",
 	      "UPDATE message SET version = 2 WHERE state = 'ACCEPTED';"
-	      "INSERT INTO event (app_id, message_id, seq, type) SELECT app_id, id, 3, 'NOTE' FROM message WHERE state = 'ACCEPTED'");
+	      "INSERT INTO event (app_id, message_id, seq, type) "
+	      "SELECT app_id, id, 3, 'NOTE' FROM message WHERE state = 'ACCEPTED'");
 }
 END_TEST
 
@@ -113,7 +114,8 @@ END_TEST
 START_TEST(moves_that_begin_where_none_ended)
 {
 	finds("verify_moves", "moves from VERIFYING, the message was VERIFIED",
-	      "UPDATE event SET from_state = 'VERIFYING', to_state = 'SUBMITTED' WHERE to_state = 'COMMITTED' AND message_id IN "
+	      "UPDATE event SET from_state = 'VERIFYING', to_state = 'SUBMITTED' "
+	      "WHERE to_state = 'COMMITTED' AND message_id IN "
 	      "(SELECT id FROM message WHERE state = 'COMMITTED');"
 	      "UPDATE message SET state = 'SUBMITTED' WHERE state = 'COMMITTED';"
 	      "UPDATE outbox SET stage = 2 WHERE id IN (SELECT id FROM message WHERE state = 'SUBMITTED')");
@@ -130,7 +132,8 @@ END_TEST
 START_TEST(outbox_rows_that_are_left_over)
 {
 	finds("verify_outbox", "is CANCELLED, its outbox row says stage 1",
-	      "INSERT INTO outbox (app_id, id, eid, stage, num) SELECT app_id, id, 1, 1, 1 FROM message WHERE state = 'CANCELLED'");
+	      "INSERT INTO outbox (app_id, id, eid, stage, num) "
+	      "SELECT app_id, id, 1, 1, 1 FROM message WHERE state = 'CANCELLED'");
 	finds("verify_outbox", "is DELIVERED (final), its outbox row says stage 6",
 	      "UPDATE message SET dst_final = true WHERE state = 'DELIVERED'");
 }
