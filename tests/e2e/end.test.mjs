@@ -24,7 +24,7 @@ const MESSAGES = Number(process.env.END_MESSAGES ?? 0);
 const SLOW = process.env.SAN && process.env.SAN !== 'none' ? 4 : 1;
 const SENDERS = 4;
 const PAUSE_MS = 30;
-const IN_TIME_MS = 5000 * SLOW;  // what is under way here takes two seconds at most
+const IN_TIME_MS = 8000;         // what is under way here takes two seconds at most
 const SETTLE_MS = 60000 * SLOW;
 
 let passed = 0;
