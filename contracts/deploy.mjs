@@ -21,6 +21,8 @@ const RECEIPTS_TIMEOUT_MS = 60000;
 const NATIVE = 10n ** 18n;
 const PRICE_RATIO = 10n ** 20n;         // 1 : 1
 const USD = 10n ** 20n;
+// What has peers and a delegate, and its name in a chain's record.
+const OAPPS = { Messenger: 'messenger', MainRegistry: 'main_registry', ProxyRegistry: 'proxy_registry' };
 // PriceFeed and the libraries look an eid up under eid % 30000; by convention the verifier id is the same.
 const shortEid = (eid) => eid % 30000;
 
@@ -125,38 +127,63 @@ function planLayerZero(plan, { remotes, admins, committee, confirmations }) {
 	plan.call('ReceiveUln302View', 'initialize', [endpoint, receiveUln]);
 }
 
-function planFerry(plan, { delegate }) {
+function planFerry(plan, { delegate }, mainEid) {
 	const endpoint = plan.at('EndpointV2');
-	const messenger = plan.deploy('Messenger', [endpoint, plan.deployer.address]);
-	if (delegate) plan.call('Messenger', 'setDelegate', [delegate]);
+	const owner = plan.deployer.address;
+	const messenger = plan.deploy('Messenger', [endpoint, owner]);
 	plan.deploy('Batcher', [plan.at('ReceiveUln302'), endpoint]);
 	plan.deploy('TestReceiver', [messenger]);
+	if (plan.chain.eid === mainEid) plan.deploy('MainRegistry', [endpoint, owner]);
+	else plan.deploy('ProxyRegistry', [endpoint, owner, mainEid]);
+	if (delegate)
+		for (const name of Object.keys(OAPPS))
+			if (plan.addresses[name]) plan.call(name, 'setDelegate', [delegate]);
 }
 
-function chainRecord(plan, block) {
+/** What each of our contracts on `here` must know as its peer on `there`: [name here, name there]. */
+function peersOf(here, there, mainEid) {
+	const peers = [['Messenger', 'Messenger']];
+	if (here === mainEid) peers.push(['MainRegistry', 'ProxyRegistry']);
+	else if (there === mainEid) peers.push(['ProxyRegistry', 'MainRegistry']);
+	return peers;
+}
+
+/** The names under which a chain's contracts are known outside. */
+const namesOf = (isMain) => ({
+	endpoint: 'EndpointV2', send_uln: 'SendUln302', receive_uln: 'ReceiveUln302', receive_uln_view: 'ReceiveUln302View',
+	dvn: 'DVN', executor: 'Executor', price_feed: 'PriceFeed', treasury: 'Treasury', messenger: 'Messenger',
+	batcher: 'Batcher', test_receiver: 'TestReceiver',
+	...(isMain ? { main_registry: 'MainRegistry' } : { proxy_registry: 'ProxyRegistry' }),
+});
+
+function chainRecord(plan, block, mainEid) {
 	const { name, eid, chainId, rpc } = plan.chain;
-	const names = {
-		endpoint: 'EndpointV2', send_uln: 'SendUln302', receive_uln: 'ReceiveUln302', receive_uln_view: 'ReceiveUln302View',
-		dvn: 'DVN', executor: 'Executor', price_feed: 'PriceFeed', treasury: 'Treasury', messenger: 'Messenger',
-		batcher: 'Batcher', test_receiver: 'TestReceiver',
-	};
-	const contracts = Object.fromEntries(Object.entries(names).map(([key, as]) => [key, plan.at(as)]));
+	const names = Object.entries(namesOf(eid === mainEid));
+	const contracts = Object.fromEntries(names.map(([key, as]) => [key, plan.at(as)]));
 	return { name, eid, chain_id: chainId, rpc, deploy_block: block, dvn_vid: shortEid(eid), contracts };
 }
 
-/** True when every contract of the record is there and each Messenger knows all its peers. */
+/** True when every contract is in the record and there, and knows all its peers. */
 async function isDeployed(chains, previous) {
 	if (previous?.length !== chains.length) return false;
+	const mainEid = chains[0].eid;
 	for (const chain of chains) {
 		const old = previous.find((p) => p.name === chain.name && p.eid === chain.eid && p.chain_id === chain.chainId);
 		if (!old) return false;
-		for (const address of Object.values(old.contracts))
-			if ((await rpcCall(chain.rpc, 'eth_getCode', [address, 'latest'])) === '0x') return false;
-		for (const remote of previous.filter((p) => p.eid !== chain.eid)) {
-			const data = encodeFunctionData({ abi: artifact('Messenger').abi, functionName: 'peers', args: [remote.eid] });
-			const peer = await rpcCall(chain.rpc, 'eth_call', [{ to: old.contracts.messenger, data }, 'latest']);
-			if (peer !== pad(remote.contracts.messenger).toLowerCase()) return false;
+		for (const key of Object.keys(namesOf(chain.eid === mainEid))) {
+			const address = old.contracts[key];
+			if (!address || (await rpcCall(chain.rpc, 'eth_getCode', [address, 'latest'])) === '0x') return false;
 		}
+	}
+	for (const chain of chains) {
+		const old = previous.find((p) => p.eid === chain.eid);
+		for (const remote of previous.filter((p) => p.eid !== chain.eid))
+			for (const [here, there] of peersOf(chain.eid, remote.eid, mainEid)) {
+				const data = encodeFunctionData({ abi: artifact(here).abi, functionName: 'peers', args: [remote.eid] });
+				const to = old.contracts[OAPPS[here]];
+				const peer = await rpcCall(chain.rpc, 'eth_call', [{ to, data }, 'latest']);
+				if (peer !== pad(remote.contracts[OAPPS[there]]).toLowerCase()) return false;
+			}
 	}
 	return true;
 }
@@ -176,7 +203,9 @@ async function fund(plan, addresses, amount) {
 /**
  * Deploys everything on every chain, or finds that it is there already.
  *   chains     [{name, eid, rpc, chainId, admins: [address], delegate: address, funded: [address]}]; eid >= 30000
- *              admins may call DVN.execute and Executor.execute302; delegate is the Messenger's at the endpoint
+ *              the first one gets the MainRegistry, each other one a ProxyRegistry
+ *              admins may call DVN.execute and Executor.execute302
+ *              delegate is the Messenger's and the registry's at the endpoint
  *   committee  {signers: [address], quorum}
  *   deployerKey private key, also the owner of all; confirmations of the default pathway; fundWei an account
  *   previous   what an earlier run returned as `chains`
@@ -189,6 +218,7 @@ export async function deployAll({
 }) {
 	const start = Date.now();
 	const deployer = privateKeyToAccount(deployerKey);
+	const mainEid = chains[0].eid;
 	for (const chain of chains)
 		if (!(chain.eid >= 30000)) throw new Error(`${chain.name}: eid ${chain.eid} is below 30000, which LayerZero treats as V1`);
 	compile({ log });
@@ -208,18 +238,19 @@ export async function deployAll({
 		planLayerZero(plan, {
 			remotes: chains.filter((c) => c !== chain).map((c) => c.eid), admins: chain.admins ?? [], committee, confirmations,
 		});
-		planFerry(plan, chain);
+		planFerry(plan, chain, mainEid);
 		return plan;
 	}));
 	for (const plan of plans) {
 		for (const remote of plans.filter((p) => p !== plan))
-			plan.call('Messenger', 'setPeer', [remote.chain.eid, pad(remote.at('Messenger'))]);
+			for (const [here, there] of peersOf(plan.chain.eid, remote.chain.eid, mainEid))
+				plan.call(here, 'setPeer', [remote.chain.eid, pad(remote.at(there))]);
 		await fund(plan, plan.chain.funded ?? [], BigInt(fundWei));
 	}
 	const records = await Promise.all(plans.map(async (plan) => {
 		await plan.run();
 		log(`contracts: ${plan.chain.name} (eid ${plan.chain.eid}): ${plan.steps.length} transactions`);
-		return chainRecord(plan, plan.before + 1);
+		return chainRecord(plan, plan.before + 1, mainEid);
 	}));
 	log(`contracts: deployed in ${((Date.now() - start) / 1000).toFixed(1)} s`);
 	return { chains: records, deployed: true };

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.22;
 
-import { OApp, Origin } from "@layerzerolabs/oapp-evm/contracts/oapp/OApp.sol";
+import { Origin } from "@layerzerolabs/oapp-evm/contracts/oapp/OApp.sol";
 import {
 	MessagingParams
 } from "@layerzerolabs/lz-evm-protocol-v2/contracts/interfaces/ILayerZeroEndpointV2.sol";
-import { Ownable } from "@openzeppelin/contracts/access/Ownable.sol";
-import { IERC1271 } from "@openzeppelin/contracts/interfaces/IERC1271.sol";
 import { IFerryReceiver } from "./IFerryReceiver.sol";
+import { Sender } from "./Sender.sol";
+import { Signature } from "./Signature.sol";
 
 /// Sends messages of authors to other chains through LayerZero, and hands those that arrive to their
 /// receivers. An author is whoever signed the item, or the account that submits it.
 ///
 /// Packet message, packed: version u8 = 1 | flags u8 (bit 0: signed) | author 20 | appId 32 | requestId 32 |
 /// receiver 32 | gasLimit u128 | orderingKey 32 | seq u64 | payload
-contract Messenger is OApp {
+contract Messenger is Sender {
 	struct Item {
 		uint32 dstEid;
 		bytes32 receiver;    // an address, left padded
@@ -45,12 +45,6 @@ contract Messenger is OApp {
 		"Send(uint32 dstEid,bytes32 receiver,bytes payload,uint128 gasLimit,uint128 value,"
 		"bytes32 orderingKey,uint256 nonce,uint256 deadline)"
 	);
-	bytes32 private constant DOMAIN_TYPEHASH = keccak256(
-		"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-	);
-	uint256 private constant SECP256K1_HALF_N =
-		0x7fffffffffffffffffffffffffffffff5d576e7357a4501ddfe92f46681b20a0;
-	uint256 private constant WALLET_GAS = 100_000;  // of one ERC-1271 question
 	uint256 private constant SKIP_REASON_BYTES = 512;
 	uint256 private constant RECEIVE_REASON_BYTES = 1024;
 	/// Left beside the receiver's share: the call itself and 1 KiB of reason; and what a value costs.
@@ -62,11 +56,7 @@ contract Messenger is OApp {
 	/// The last sequence number sent and received; key = sequenceKey(...).
 	mapping(uint32 dstEid => mapping(bytes32 key => uint64)) public lastSent;
 	mapping(uint32 srcEid => mapping(bytes32 key => uint64)) public lastReceived;
-	bool private sending;
 
-	event Sent(bytes32 indexed requestId, bytes32 guid);
-	event Skipped(uint256 index, bytes32 requestId, bytes reason);
-	event Received(bytes32 guid, bytes32 requestId);
 	event NonceCancelled(address indexed author, uint256 nonce);
 	event SequencePassed(uint32 srcEid, bytes32 key, uint64 seq);
 
@@ -74,7 +64,6 @@ contract Messenger is OApp {
 	error BadAppId();                               // signed items carry none
 	error BadDeadline();                            // unsigned items carry none
 	error BadGasLimit(uint128 gasLimit);
-	error BadMessage();                             // not what a Messenger sends
 	error BadReceiver(bytes32 receiver);
 	error BadRequestId(bytes32 requestId);
 	error BadSignature();
@@ -87,30 +76,8 @@ contract Messenger is OApp {
 	error OnlyOwnerOrDelegate();
 	error OnlySelf();
 	error OutOfOrder(uint64 expected, uint64 got);
-	error Reentered();
-	error RefundFailed();
-	error UnexpectedValue();
 
-	/// Runs the body alone, then refunds what is left of msg.value: after the lock is off, so that nobody can
-	/// use a refund to deliver a packet whose receiver then finds the Messenger locked.
-	modifier refunding() {
-		uint256 before = address(this).balance - msg.value;
-
-		if (sending)
-			revert Reentered();
-		sending = true;
-		_;
-		sending = false;
-		_refund(address(this).balance - before);
-	}
-
-	constructor(address endpoint_, address owner_) OApp(endpoint_, owner_) Ownable(owner_) {}
-
-	/// Refunds of the endpoint only.
-	receive() external payable {
-		if (msg.sender != address(endpoint))
-			revert UnexpectedValue();
-	}
+	constructor(address endpoint_, address owner_) Sender(endpoint_, owner_) {}
 
 	/// Sends one item, or reverts with the reason. What is left of msg.value goes back to the caller.
 	function send(Item calldata item) external payable refunding returns (bytes32 guid) {
@@ -178,9 +145,7 @@ contract Messenger is OApp {
 	}
 
 	function domainSeparator() public view returns (bytes32) {
-		return keccak256(
-			abi.encode(DOMAIN_TYPEHASH, keccak256("Ferry"), keccak256("1"), block.chainid, address(this))
-		);
+		return Signature.domainSeparator();
 	}
 
 	function sequenceKey(bool signed, address author, bytes32 appId, bytes32 orderingKey)
@@ -248,7 +213,7 @@ contract Messenger is OApp {
 			revert BadRequestId(item.requestId);
 		if (block.timestamp > item.deadline)
 			revert Expired(item.deadline);
-		if (!_isSignedBy(item.author, _digest(structHash), item.signature))
+		if (!Signature.isBy(item.author, _digest(structHash), item.signature))
 			revert BadSignature();
 	}
 
@@ -259,32 +224,6 @@ contract Messenger is OApp {
 			revert BadDeadline();
 		if (item.requestId == 0)
 			revert BadRequestId(0);
-	}
-
-	/// ecrecover first, so that an account that has code by EIP-7702 can still sign with its key.
-	function _isSignedBy(address author, bytes32 digest, bytes calldata signature)
-		private
-		view
-		returns (bool yes)
-	{
-		if (signature.length == 65) {
-			bytes32 s = bytes32(signature[32:64]);
-			uint8 v = uint8(signature[64]);
-
-			if (
-				(v == 27 || v == 28) && uint256(s) <= SECP256K1_HALF_N
-					&& ecrecover(digest, v, bytes32(signature[:32]), s) == author
-			) return true;
-		}
-		if (author.code.length == 0)
-			return false;
-		bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
-		bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
-		// By hand: only one word of the answer is ever copied, however much a wallet returns.
-		assembly ("memory-safe") {
-			yes := staticcall(WALLET_GAS, author, add(question, 32), mload(question), 0, 32)
-			yes := and(yes, and(gt(returndatasize(), 31), eq(mload(0), magic)))
-		}
 	}
 
 	function _useNonce(address author, uint256 nonce) private {
@@ -317,7 +256,7 @@ contract Messenger is OApp {
 	}
 
 	function _digest(bytes32 structHash) private view returns (bytes32) {
-		return keccak256(abi.encodePacked(hex"1901", domainSeparator(), structHash));
+		return Signature.digestOf(domainSeparator(), structHash);
 	}
 
 	function _encode(Item calldata item, bool signed, address author, bytes32 requestId, uint64 seq)
@@ -345,14 +284,6 @@ contract Messenger is OApp {
 		if (item.value == 0)
 			return abi.encodePacked(hex"0003_01_0011_01", total);
 		return abi.encodePacked(hex"0003_01_0021_01", total, item.value);
-	}
-
-	function _refund(uint256 amount) private {
-		if (amount == 0)
-			return;
-		(bool ok, ) = msg.sender.call{ value: amount }("");
-		if (!ok)
-			revert RefundFailed();
 	}
 
 	function _callSelf(bytes memory data) private returns (bool ok, bytes memory reason) {

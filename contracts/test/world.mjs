@@ -29,7 +29,8 @@ export const committee = ['one', 'two', 'three'].map((name) => account(`committe
 
 const CONTRACT_OF = {
 	endpoint: 'EndpointV2', send_uln: 'SendUln302', receive_uln: 'ReceiveUln302', dvn: 'DVN', messenger: 'Messenger',
-	batcher: 'Batcher', test_receiver: 'TestReceiver', executor: 'Executor',
+	batcher: 'Batcher', test_receiver: 'TestReceiver', executor: 'Executor', main_registry: 'MainRegistry',
+	proxy_registry: 'ProxyRegistry',
 };
 const ALL = [...Object.values(CONTRACT_OF), 'TestTarget', 'TestWallet', 'TestPeer'];
 const ERRORS = () => ALL.flatMap((name) => artifact(name).abi.filter((x) => x.type === 'error'));
