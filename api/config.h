@@ -20,6 +20,7 @@ struct api_chain {
 	uint32_t max_message_bytes; /* of a whole message that leaves this chain, our header
 				       included */
 	struct addr endpoint, messenger, receive_uln, batcher;
+	struct addr proxy_registry, main_registry; /* zero: none on this chain */
 	const char *const *rpc; /* read only; none: no quotes and no contract wallets */
 	size_t rpc_n;
 };

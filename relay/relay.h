@@ -27,8 +27,10 @@ struct relay_chain {
 	int64_t finality_blocks;
 	uint64_t confirmations;
 	int64_t deploy_block;
+	uint64_t tip_max_gwei; /* however much more a node suggests */
 	uint32_t dvn_vid;
 	struct addr endpoint, receive_uln, dvn, messenger, batcher;
+	struct addr proxy_registry, main_registry; /* zero: none on this chain */
 	struct relay_key submit, deliver;
 };
 

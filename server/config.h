@@ -78,7 +78,9 @@ struct config_contracts {
 	struct addr executor;
 	struct addr messenger;
 	struct addr batcher;
-	struct addr test_receiver; /* zero: none */
+	struct addr proxy_registry; /* zero: none, as the next ones */
+	struct addr main_registry;
+	struct addr test_receiver;
 };
 
 struct config_chain {
@@ -90,6 +92,7 @@ struct config_chain {
 	uint64_t confirmations;
 	const char *currency;
 	uint64_t deploy_block;
+	uint64_t tip_max_gwei;
 	uint64_t dvn_vid;
 	uint64_t max_message_bytes;
 	struct config_contracts contracts;

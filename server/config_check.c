@@ -140,6 +140,8 @@ static void config_check_contracts(struct config_checking *c, size_t i)
 		{"receive_uln", &k->receive_uln, false}, {"dvn", &k->dvn, false},
 		{"executor", &k->executor, false},	 {"messenger", &k->messenger, false},
 		{"batcher", &k->batcher, false},	 {"test_receiver", &k->test_receiver, true},
+		{"proxy_registry", &k->proxy_registry, true},
+		{"main_registry", &k->main_registry, true},
 	};
 	for (size_t a = 0; a < sizeof rows / sizeof rows[0]; a++) {
 		if (addr_is_zero(rows[a].a)) {
@@ -201,6 +203,30 @@ static void config_check_chain(struct config_checking *c, size_t i)
 	}
 	config_check_contracts(c, i);
 	config_check_nodes(c, i);
+}
+
+/* One main registry, on a chain of its own, for all proxies. */
+static void config_check_registries(struct config_checking *c)
+{
+	size_t mains = 0, proxies = 0;
+	for (size_t i = 0; i < c->file->chains.n; i++) {
+		const struct config_contracts *k = &c->file->chains.v[i].contracts;
+		bool is_main = !addr_is_zero(&k->main_registry);
+		bool is_proxy = !addr_is_zero(&k->proxy_registry);
+		mains += is_main;
+		proxies += is_proxy;
+		if (is_main && is_proxy)
+			problem(c,
+				"chains[%zu].contracts has a main_registry and a proxy_registry: a "
+				"proxy is on another chain than the main registry",
+				i);
+		if (is_main && mains == 2)
+			problem(c, "chains[%zu].contracts has a second main_registry: one chain "
+				   "has it", i);
+	}
+	if (proxies && mains == 0)
+		problem(c, "a chain has a proxy_registry, none a main_registry: name the one it "
+			   "sends to");
 }
 
 /* Keys ---------------------------------------------------------------------------------------- */
@@ -292,6 +318,8 @@ void config_check(struct ctx *cx, const struct config *config, struct config_rep
 	if (roles & (CONFIG_SERVE | CONFIG_RELAY))
 		for (size_t i = 0; i < c->file->chains.n; i++)
 			config_check_chain(c, i);
+	if (roles & (CONFIG_SERVE | CONFIG_RELAY))
+		config_check_registries(c);
 	if (roles & CONFIG_SERVE) {
 		uint8_t key[32];
 		config_check_listen(c);

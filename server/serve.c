@@ -100,6 +100,8 @@ static void serve_chain(struct api_chain *out, const struct config_chain *c)
 		.messenger = c->contracts.messenger,
 		.receive_uln = c->contracts.receive_uln,
 		.batcher = c->contracts.batcher,
+		.proxy_registry = c->contracts.proxy_registry,
+		.main_registry = c->contracts.main_registry,
 		.rpc = c->rpc.v,
 		.rpc_n = c->rpc.n,
 	};

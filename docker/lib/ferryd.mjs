@@ -20,7 +20,8 @@ function chainLines(record, secrets, role) {
 		const { keystore } = secrets.accounts[`${record.name}-${role}`];
 		return `{keystore: ${text(keystore)}, password_file: ${text(secrets.passwordFile)}}`;
 	};
-	const contracts = ['endpoint', 'send_uln', 'receive_uln', 'dvn', 'executor', 'messenger', 'batcher', 'test_receiver']
+	const contracts = ['endpoint', 'send_uln', 'receive_uln', 'dvn', 'executor', 'messenger', 'batcher', 'proxy_registry', 'main_registry', 'test_receiver']
+		.filter((name) => record.contracts[name] !== undefined)
 		.map((name) => `${name}: ${text(record.contracts[name])}`);
 	return [
 		`  - name: ${record.name}`,

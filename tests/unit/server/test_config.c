@@ -292,6 +292,15 @@ static const struct {
 	{"https://node.example/key", "http://10.0.0.1:8545/other", "chains[0].rpc has 1 server",
 	 CONFIG_SERVE},
 	{"https://node.example/key", "http://10.0.0.1:8545", "names the same node twice", CONFIG_SERVE},
+	{"0000000000000000000000000000000000000007'}",
+	 "0000000000000000000000000000000000000007', proxy_registry: "
+	 "'0x0000000000000000000000000000000000000008'}",
+	 "none a main_registry", CONFIG_SERVE},
+	{"0000000000000000000000000000000000000007'}",
+	 "0000000000000000000000000000000000000007', main_registry: "
+	 "'0x0000000000000000000000000000000000000009', proxy_registry: "
+	 "'0x0000000000000000000000000000000000000008'}",
+	 "a main_registry and a proxy_registry", CONFIG_RELAY},
 	{"quorum: 2", "quorum: 1", "whoever has that one key can forge messages", CONFIG_RELAY},
 	{"quorum: 2", "quorum: 4", "committee.quorum is 4 with 3 signers", CONFIG_RELAY},
 	{"keystore: k2", "keystore: k1", "committee.signers[0] and [1] are the same keystore",
