@@ -100,9 +100,10 @@ static int stage_reason(const struct world_view *w, const struct message *m, con
 		*evidence = c->chain.detail;
 		return c->chain.reason;
 	}
-	/* What is signed and cannot be paid for is not on its way. */
-	bool unpaid = stage == STAGE_TRACK && lane->reason == REASON(SIGNER_OUT_OF_FUNDS);
-	if (!lane->reason || (!sends && !unpaid))
+	/* What is signed and no node takes is not on its way. */
+	bool unsent = stage == STAGE_TRACK && (lane->reason == REASON(SIGNER_OUT_OF_FUNDS) ||
+					       lane->reason == REASON(TRANSACTION_REFUSED));
+	if (!lane->reason || (!sends && !unsent))
 		return 0;
 	*evidence = lane->detail;
 	return lane->reason;

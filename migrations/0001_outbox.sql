@@ -208,6 +208,7 @@ CREATE TABLE outbox (
 	signer  bytea,                -- the journal row (eid, signer, tx_nonce) that carries it now
 	tx_nonce bigint,
 	skip    smallint NOT NULL DEFAULT 0,  -- why the Messenger skipped it: 1 may be sent again, 2 its nonce is used, 3 too late
+	tries   smallint NOT NULL DEFAULT 0,  -- our transactions that left it where it was, since its last move
 	PRIMARY KEY (app_id, id)
 ) WITH (fillfactor = 70);
 CREATE INDEX outbox_work ON outbox (eid, stage, num);
@@ -323,10 +324,12 @@ CREATE TABLE attestation (
 	src_block    bigint NOT NULL,
 	src_block_hash bytea NOT NULL,
 	signed_at    timestamptz NOT NULL DEFAULT now(),
+	dropped      boolean NOT NULL DEFAULT false,  -- the source chain took its block back
 	retracted_at timestamptz,
 	PRIMARY KEY (dst_eid, src_eid, sender, receiver, nonce, payload_hash)
 );
 CREATE INDEX attestation_source ON attestation (src_eid, src_block);
+CREATE INDEX attestation_dropped ON attestation (src_eid, src_block) WHERE dropped AND retracted_at IS NULL;
 CREATE UNIQUE INDEX attestation_one ON attestation (dst_eid, src_eid, sender, receiver, nonce) WHERE retracted_at IS NULL;
 
 -- A message with its outbox row, as the relay loads it.
@@ -341,5 +344,5 @@ SELECT m.app_id, m.id, m.num, m.kind, m.execution, m.src_eid, m.dst_eid, m.recei
        o.eid AS out_eid, o.num AS out_num, o.block AS out_block,
        CASE WHEN o.due_at = '-infinity' THEN 0 WHEN o.due_at = 'infinity' THEN 9223372036854775807
             ELSE (extract(epoch FROM o.due_at) * 1000000)::bigint END AS due_us,
-       o.signer, o.tx_nonce, coalesce(o.skip, 0) AS skip
+       o.signer, o.tx_nonce, coalesce(o.skip, 0) AS skip, coalesce(o.tries, 0) AS tries
 FROM message m JOIN app a USING (app_id) LEFT JOIN outbox o ON o.app_id = m.app_id AND o.id = m.id;

@@ -10,7 +10,7 @@
 #include "ferry/v1/types.pb-c.h"
 #include "relay/tend.h"
 
-enum { FEE_KEPT_MS = 1000 };
+enum { FEE_KEPT_MS = 1000, WEI_PER_GWEI = 1000000000 };
 
 void lane_init(struct lane *l, struct world *world, struct world_chain *chain, const char *role)
 {
@@ -95,6 +95,17 @@ enum status lane_ready(struct ctx *cx, struct lane *l)
 
 /* Signing ------------------------------------------------------------------------------------------ */
 
+struct u256 lane_tip(const struct lane *l, const struct rpc_fee *fee)
+{
+	struct u256 most;
+	if (u256_is_zero(fee->tip))
+		return u256_of_u64(1);
+	if (u256_mul_u64(&most, u256_of_u64(WEI_PER_GWEI), l->chain->config.tip_max_gwei) &&
+	    u256_cmp(fee->tip, most) > 0)
+		return most;
+	return fee->tip;
+}
+
 /* Twice the next base fee: enough for six full blocks in a row before a bump is needed. */
 static enum status lane_fee(struct ctx *cx, struct lane *l)
 {
@@ -102,7 +113,7 @@ static enum status lane_fee(struct ctx *cx, struct lane *l)
 		return ST_OK;
 	struct rpc_fee fee;
 	TRY(rpc_fee(cx, l->rpc, &fee));
-	l->tip = u256_is_zero(fee.tip) ? u256_of_u64(1) : fee.tip;
+	l->tip = lane_tip(l, &fee);
 	if (!u256_mul_u64(&l->max_fee, fee.base_next, 2) || !u256_add(&l->max_fee, l->max_fee, l->tip) ||
 	    !u256_fits(l->max_fee, 96))
 		return fail(cx, ST_CHAIN_DISPUTED, "%s says an absurd base fee", l->chain->config.name);

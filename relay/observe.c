@@ -168,7 +168,7 @@ static enum status observe_unknown(struct ctx *cx, struct observe *o, const stru
 }
 
 /* What our mined transactions carried and did not move is free again. */
-static void observe_free(const struct observe_work *w, struct outbox_item *items, size_t n)
+static void observe_free(struct ctx *cx, const struct observe_work *w, struct outbox_item *items, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct outbox_item *it = &items[i];
@@ -176,8 +176,7 @@ static void observe_free(const struct observe_work *w, struct outbox_item *items
 			if (!purpose_frees(&w->mined[m]) || w->mined[m].nonce != it->tx_nonce ||
 			    !addr_equal(&w->mined[m].signer, &it->signer))
 				continue;
-			it->is_carried = false;
-			outbox_touch(it);
+			resolve_left(cx->arena, it);
 		}
 	}
 }
@@ -210,7 +209,7 @@ static enum status observe_apply(struct ctx *cx, struct observe *o, struct obser
 	}
 	apply_fini(&a);
 	TRY(st);
-	observe_free(w, items, n);
+	observe_free(cx, w, items, n);
 	TRY(outbox_save(cx, o->db, item_pointers(cx, items, n), n));
 	for (size_t i = 0; i < a.observed_n; i++)
 		TRY(outbox_observe(cx, o->db, &a.observed[i], &o->chain->config.messenger));

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "relay/retry.h"
 
-enum { RESEND_WAIT_MS = 1000 };
+enum {
+	RESEND_WAIT_MS = 1000,
+	LEFT_TRIES = 2, /* the first may have been out of gas */
+};
 
 static bool deadline_is_past(const struct outbox_item *it, int64_t final_time_s)
 {
@@ -75,6 +79,20 @@ enum status resolve_unsent(struct ctx *cx, struct db *db, const struct world_cha
 		resolve_one(it, final_time_s);
 	}
 	return outbox_save(cx, db, changed, items_n);
+}
+
+void resolve_left(struct arena *a, struct outbox_item *it)
+{
+	it->is_carried = false;
+	outbox_touch(it);
+	if (it->events_n || (it->state != STATE_VERIFYING && it->state != STATE_VERIFIED))
+		return;
+	if (++it->tries < LEFT_TRIES)
+		return;
+	int64_t n = it->tries < RETRY_ATTEMPTS_MAX ? it->tries : RETRY_ATTEMPTS_MAX - 1;
+	it->due_us = clock_wall_us() + retry_delay_ms(n) * 1000;
+	it->evidence = arena_printf(a, "%lld transactions left it where it is: the chain refuses what they ask",
+				    (long long)it->tries);
 }
 
 enum status resolve_freed(struct ctx *cx, struct db *db, const struct journal_mined *rows, size_t n)

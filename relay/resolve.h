@@ -14,6 +14,9 @@
  * something else. Inside the caller's transaction. Blocks on SQL. */
 MUST_USE enum status resolve_unsent(struct ctx *cx, struct db *db, const struct world_chain *chain,
 				    const struct journal_mined *rows, size_t n, int64_t final_time_s);
+/* A transaction of ours that carried the item was mined, and left it where it was: the batch had no gas left for it, or
+ * the chain refuses. It is free again, from the second time on only after a while. Pure: the caller saves it. */
+void resolve_left(struct arena *a, struct outbox_item *it);
 /* Messages that replaced rows of another purpose than SUBMIT still carry are free: those transactions will never
  * be mined. Inside the caller's transaction. Blocks on SQL. */
 MUST_USE enum status resolve_freed(struct ctx *cx, struct db *db, const struct journal_mined *rows, size_t n);

@@ -7,15 +7,14 @@
 #include "relay/resolve.h"
 #include "storage/cursor.h"
 
-/* What keeps the account from sending is shown with its lane; cleared by the first success. */
-static enum status tend_funds(struct ctx *cx, struct lane *l, bool short_of_funds, const char *detail)
+/* What keeps the account from sending is shown with its lane; reason 0, the first success, clears it. */
+static enum status tend_trouble(struct ctx *cx, struct lane *l, int64_t reason, const char *detail)
 {
-	int64_t reason = short_of_funds ? FERRY__V1__REASON__REASON_SIGNER_OUT_OF_FUNDS : 0;
 	if (l->halted == reason || l->halted == FERRY__V1__REASON__REASON_JOURNAL_BEHIND_CHAIN)
 		return ST_OK;
 	l->halted = reason;
 	if (reason)
-		log_event(LOG_ERROR, "relay.funds", "%s: %s", l->lease.name, detail);
+		log_event(LOG_ERROR, "relay.lane_halted", "%s: %s", l->lease.name, detail);
 	return journal_lane_halt(cx, l->db, l->chain->config.eid, signer_account(l->signer), reason,
 				 detail);
 }
@@ -25,7 +24,8 @@ enum status tend_broadcast(struct ctx *cx, struct lane *l, struct rpc_send *send
 {
 	int64_t *taken = arena_array(cx->arena, n, sizeof *taken);
 	size_t taken_n = 0;
-	const char *poor = NULL;
+	int64_t trouble = 0;
+	const char *detail = NULL;
 	enum status st = rpc_send_many(cx, l->rpc, sends, n);
 	for (size_t i = 0; i < n; i++) {
 		switch (sends[i].outcome) {
@@ -35,7 +35,13 @@ enum status tend_broadcast(struct ctx *cx, struct lane *l, struct rpc_send *send
 			taken[taken_n++] = first + (int64_t)i;
 			break;
 		case RPC_SEND_NO_FUNDS:
-			poor = sends[i].message;
+			trouble = FERRY__V1__REASON__REASON_SIGNER_OUT_OF_FUNDS;
+			detail = sends[i].message;
+			break;
+		case RPC_SEND_REFUSED:
+			trouble = FERRY__V1__REASON__REASON_TRANSACTION_REFUSED;
+			detail = arena_printf(cx->arena, "nonce %lld is refused: %s",
+					      (long long)(first + (int64_t)i), sends[i].message);
 			break;
 		case RPC_SEND_UNDERPRICED: /* the pool holds another form of it */
 			taken[taken_n++] = first + (int64_t)i;
@@ -43,7 +49,6 @@ enum status tend_broadcast(struct ctx *cx, struct lane *l, struct rpc_send *send
 		case RPC_SEND_FEE_TOO_LOW:
 		case RPC_SEND_NONCE_GAP:
 		case RPC_SEND_POOL_FULL:
-		case RPC_SEND_REFUSED:
 		case RPC_SEND_UNKNOWN:
 			log_event(LOG_WARN, "relay.broadcast", "%s nonce %lld: %s %s", l->lease.name,
 				  (long long)(first + (int64_t)i), rpc_send_name(sends[i].outcome),
@@ -54,8 +59,8 @@ enum status tend_broadcast(struct ctx *cx, struct lane *l, struct rpc_send *send
 	if (taken_n)
 		TRY(journal_broadcast(cx, l->db, l->chain->config.eid, signer_account(l->signer), taken,
 				      taken_n));
-	if (poor || taken_n)
-		TRY(tend_funds(cx, l, poor != NULL, poor));
+	if (trouble || taken_n)
+		TRY(tend_trouble(cx, l, trouble, detail));
 	l->tended_ms = st == ST_OK && taken_n == n ? l->tended_ms : 0;
 	return st;
 }
@@ -104,12 +109,12 @@ static enum status tend_raise(struct ctx *cx, struct lane *l, const struct journ
 	if (u256_parse(&max_fee, o->max_fee, strlen(o->max_fee)) != ST_OK ||
 	    u256_parse(&tip, o->tip, strlen(o->tip)) != ST_OK ||
 	    u256_parse(&value, o->value, strlen(o->value)) != ST_OK ||
-	    !u256_mul_u64(&base2, fee.base_next, 2) || !u256_add(&base2, base2, fee.tip))
+	    !u256_mul_u64(&base2, fee.base_next, 2) || !u256_add(&base2, base2, lane_tip(l, &fee)))
 		return fail(cx, ST_INTERNAL, "the journal's fees cannot be read");
 	struct tx tx = {
 		.chain_id = l->chain->config.chain_id,
 		.nonce = (uint64_t)o->nonce,
-		.max_priority_fee = raised(tip, fee.tip),
+		.max_priority_fee = raised(tip, lane_tip(l, &fee)),
 		.max_fee = raised(max_fee, base2),
 		.gas = (uint64_t)o->gas_limit,
 		.to = o->to,
@@ -227,7 +232,7 @@ enum status tend_unmined(struct ctx *cx, struct lane *l)
 	l->tended_ms = clock_mono_ms();
 	TRY(journal_unmined_count(cx, l->db, &l->unmined, eid, account));
 	if (l->unmined == 0) /* nothing left to broadcast that could show that there is money again */
-		return tend_funds(cx, l, false, NULL);
+		return tend_trouble(cx, l, 0, NULL);
 	TRY(journal_unmined(cx, l->db, &open, &n, eid, account, LANE_TXS_MAX, TEND_AGAIN_MS));
 	return n ? tend_rows(cx, l, open, n) : ST_OK;
 }

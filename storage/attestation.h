@@ -23,8 +23,8 @@ struct attestation {
  * Out: allowed[i]. */
 MUST_USE enum status attestation_record(struct ctx *cx, struct db *db, const struct attestation *a,
 					bool *allowed, size_t n);
-/* Packets of dropped source blocks that were attested: to be taken back on chain unless they come again.
- * Reads the rows whose block is above `block` on src_eid and not retracted. */
+/* Packets of dropped source blocks (storage/cursor.h notes which) that were attested and did not come again: to be
+ * taken back on chain. At most 100. */
 MUST_USE enum status attestation_dropped(struct ctx *cx, struct db *db, struct attestation **out, size_t *n,
 					 int64_t dst_eid);
 /* Marks them taken back (guids). */

@@ -9,14 +9,14 @@ JOIN chain_cursor c ON c.eid = u.src_eid LEFT JOIN chain_block b ON b.eid = u.sr
 WHERE (b.hash = u.src_block_hash OR (b.hash IS NULL AND u.src_block < c.number - 2048)) AND NOT EXISTS (SELECT 1 FROM attestation o WHERE o.dst_eid = u.dst_eid AND o.src_eid = u.src_eid AND o.sender = u.sender
 	AND o.receiver = u.receiver AND o.nonce = u.nonce AND o.payload_hash <> u.payload_hash AND o.retracted_at IS NULL)
 ON CONFLICT (dst_eid, src_eid, sender, receiver, nonce, payload_hash)
-DO UPDATE SET src_block = EXCLUDED.src_block, src_block_hash = EXCLUDED.src_block_hash, signed_at = now(), retracted_at = NULL
+DO UPDATE SET src_block = EXCLUDED.src_block, src_block_hash = EXCLUDED.src_block_hash, signed_at = now(), dropped = false, retracted_at = NULL
 RETURNING t.guid;
 
 -- name: attestation_dropped
--- Attested, not taken back, and the block it was taken from is not the chain's any more. $1 dst_eid
+-- Attested, not taken back, and the block it was taken from is not the chain's any more, which is worked through beyond
+-- it again: however long ago that was. $1 dst_eid
 SELECT a.* FROM attestation a JOIN chain_cursor c ON c.eid = a.src_eid
-WHERE a.dst_eid = $1 AND a.retracted_at IS NULL AND a.src_block <= c.number AND a.src_block > c.number - 2000
-  AND NOT EXISTS (SELECT 1 FROM chain_block b WHERE b.eid = a.src_eid AND b.number = a.src_block AND b.hash = a.src_block_hash)
+WHERE a.dst_eid = $1 AND a.dropped AND a.retracted_at IS NULL AND a.src_block <= c.number
 ORDER BY a.src_eid, a.nonce LIMIT 100;
 
 -- name: attestation_retract

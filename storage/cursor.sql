@@ -2,7 +2,11 @@
 SELECT number, hash, coalesce(extract(epoch FROM block_time)::bigint, 0) AS time_s FROM chain_cursor WHERE eid = $1;
 
 -- name: cursor_blocks
--- $1 eid, $2 numbers, $3 hashes, $4 times (s)
+-- $1 eid, $2 numbers, $3 hashes, $4 times (s). What was attested from a block that comes back stands again.
+WITH back AS (
+	UPDATE attestation a SET dropped = false FROM unnest($2::bigint[], $3::bytea[]) u (number, hash)
+	WHERE a.src_eid = $1 AND a.dropped AND a.retracted_at IS NULL AND a.src_block = u.number AND a.src_block_hash = u.hash
+)
 INSERT INTO chain_block (eid, number, hash, time_s)
 SELECT $1, u.number, u.hash, u.time_s FROM unnest($2::bigint[], $3::bytea[], $4::bigint[]) u (number, hash, time_s)
 ON CONFLICT (eid, number) DO UPDATE SET hash = EXCLUDED.hash, time_s = EXCLUDED.time_s;
@@ -24,7 +28,10 @@ SELECT hash FROM chain_block WHERE eid = $1 AND number = $2;
 SELECT time_s FROM chain_block WHERE eid = $1 AND number = $2;
 
 -- name: cursor_forget
--- $1 eid, $2 above
+-- $1 eid, $2 above. What was attested from them is to be taken back, unless they come again.
+WITH gone AS (
+	UPDATE attestation SET dropped = true WHERE src_eid = $1 AND src_block > $2 AND retracted_at IS NULL
+)
 DELETE FROM chain_block WHERE eid = $1 AND number > $2;
 
 -- name: cursor_rewind

@@ -66,6 +66,7 @@ static void load_place_now(struct outbox_item *it, const struct rows *r, int i)
 	it->is_carried = row_addr(r, i, "signer", &it->signer);
 	it->tx_nonce = row_i64(r, i, "tx_nonce");
 	it->skip = (enum outbox_skip)row_i64(r, i, "skip");
+	it->tries = row_i64(r, i, "tries");
 	it->is_open = !row_is_null(r, i, "out_eid");
 }
 
@@ -223,6 +224,7 @@ static void outbox_follow(struct outbox_item *item)
 	if (!same_errand)
 		item->is_carried = false;
 	item->skip = OUTBOX_SKIP_NONE;
+	item->tries = 0;
 }
 
 struct outbox_event *outbox_move(struct outbox_item *item, enum message_state to)
@@ -403,7 +405,7 @@ static enum status save_rows(struct ctx *cx, struct db *db, struct outbox_item *
 {
 	COLUMN(int64_t, app); COLUMN(struct uuid, id); COLUMN(int64_t, eid); COLUMN(int64_t, stage);
 	COLUMN(int64_t, num); COLUMN(int64_t, block); COLUMN(int64_t, due); COLUMN(struct bytes, signer);
-	COLUMN(int64_t, tx_nonce); COLUMN(int64_t, skip); COLUMN(int64_t, done_app);
+	COLUMN(int64_t, tx_nonce); COLUMN(int64_t, skip); COLUMN(int64_t, tries); COLUMN(int64_t, done_app);
 	COLUMN(struct uuid, done_id);
 	size_t kept = 0, done = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -417,13 +419,13 @@ static enum status save_rows(struct ctx *cx, struct db *db, struct outbox_item *
 		stage[kept] = state_stage(it->state); num[kept] = it->out_num;
 		block[kept] = it->out_block; due[kept] = it->due_us;
 		signer[kept] = addr_or_null(&it->signer, it->is_carried);
-		tx_nonce[kept] = it->tx_nonce; skip[kept++] = it->skip;
+		tx_nonce[kept] = it->tx_nonce; skip[kept] = it->skip; tries[kept++] = it->tries;
 	}
 	if (kept)
 		TRY(db_exec(cx, db, SQL_OUTBOX_SAVE_ROWS, NULL, p_i64s(app, kept), p_uuids(id, kept),
 			    p_i64s(eid, kept), p_i64s(stage, kept), p_i64s(num, kept), p_i64s(block, kept),
 			    p_i64s(due, kept), p_bytess(signer, kept), p_i64s(tx_nonce, kept),
-			    p_i64s(skip, kept)));
+			    p_i64s(skip, kept), p_i64s(tries, kept)));
 	if (done)
 		TRY(db_exec(cx, db, SQL_OUTBOX_FINISH, NULL, p_i64s(done_app, done), p_uuids(done_id, done)));
 	return ST_OK;

@@ -83,6 +83,7 @@ struct outbox_item {
 	struct addr signer;
 	int64_t tx_nonce;
 	enum outbox_skip skip;
+	int64_t tries; /* our transactions that left it where it was, since its last move */
 	bool is_open; /* has an outbox row: is not final */
 
 	/* What changes: filled by the functions below. */

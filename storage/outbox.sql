@@ -83,9 +83,10 @@ FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::
 UPDATE outbox o SET eid = u.eid, stage = u.stage, num = u.num, block = nullif(u.block, 0),
 	due_at = CASE WHEN u.due = 0 THEN '-infinity'::timestamptz WHEN u.due = 9223372036854775807 THEN 'infinity'::timestamptz
 		ELSE to_timestamp(u.due / 1000000.0) END,
-	signer = u.signer, tx_nonce = CASE WHEN u.signer IS NOT NULL THEN u.tx_nonce END, skip = u.skip
-FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[])
-	u (app_id, id, eid, stage, num, block, due, signer, tx_nonce, skip)
+	signer = u.signer, tx_nonce = CASE WHEN u.signer IS NOT NULL THEN u.tx_nonce END, skip = u.skip,
+	tries = u.tries
+FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[])
+	u (app_id, id, eid, stage, num, block, due, signer, tx_nonce, skip, tries)
 WHERE o.app_id = u.app_id AND o.id = u.id;
 
 -- name: outbox_renumber

@@ -37,6 +37,7 @@ static inline struct relay_chain logs_chain(bool dst)
 		.eid = dst ? LOGS_DST : LOGS_SRC,
 		.chain_id = dst ? 31338 : 31337,
 		.finality_blocks = 2,
+		.tip_max_gwei = 50,
 		.confirmations = 1,
 		.endpoint = logs_addr(first, 1),
 		.receive_uln = logs_addr(first, 2),

@@ -8,9 +8,10 @@
 
 /* A node that says one thing to whoever sends; what it took; its base fee. */
 struct pool {
-	char _Atomic refuses; /* 0: takes it; f: fee too low; m: no money */
+	char _Atomic refuses; /* 0: takes it; f: fee too low; m: no money; r: another reason */
 	atomic_int sends;
 	const char *_Atomic base_fee;
+	const char *_Atomic tip;
 };
 
 static json_t *pool_answer(struct fake_node *n, const char *method, const json_t *params)
@@ -23,12 +24,14 @@ static json_t *pool_answer(struct fake_node *n, const char *method, const json_t
 			return fake_error(-32000, "max fee per gas less than block base fee", NULL);
 		if (p->refuses == 'm')
 			return fake_error(-32000, "insufficient funds for gas * price + value", NULL);
+		if (p->refuses == 'r')
+			return fake_error(-32000, "the moon is wrong", NULL);
 		return fake_error(-32000, "already known", NULL);
 	}
 	if (strcmp(method, "eth_getBlockByNumber") == 0)
 		return fake_result(json_pack("{s:s}", "baseFeePerGas", p->base_fee));
 	if (strcmp(method, "eth_maxPriorityFeePerGas") == 0)
-		return fake_result_text("0x1");
+		return fake_result_text(p->tip);
 	return fake_error(-32601, "no such method", NULL);
 }
 
@@ -48,6 +51,7 @@ static struct bench *bench_begin(void)
 	b->world = logs_world(&b->r.cx);
 	lease_self(b->world->holder);
 	b->pool.base_fee = "0x3b9aca00";
+	b->pool.tip = "0x1";
 	b->node.answer = pool_answer;
 	b->node.arg = &b->pool;
 	fake_node_start(&b->node);
@@ -140,5 +144,40 @@ START_TEST(a_lane_without_money_goes_on_when_nothing_is_open)
 }
 END_TEST
 
-PG_SUITE("relay/tend", what_no_node_takes_for_its_fee_is_raised,
+START_TEST(a_transaction_no_node_takes_is_said_with_its_lane_and_offered_again)
+{
+	struct bench *b = bench_begin();
+	b->pool.refuses = 'r';
+	claim(b);
+	ck_assert(!lane_is_open(&b->lane));
+	rig_true(&b->r, "(SELECT halted = %d AND detail LIKE 'nonce 0 is refused: %%the moon is wrong' FROM lane)",
+		 FERRY__V1__REASON__REASON_TRANSACTION_REFUSED);
+	int sends = b->pool.sends;
+	tend(b);
+	ck_assert_int_gt(b->pool.sends, sends);
+	b->pool.refuses = 0;
+	tend(b);
+	ck_assert(lane_is_open(&b->lane));
+	rig_true(&b->r, "(SELECT halted = 0 FROM lane)");
+	bench_end(b);
+}
+END_TEST
+
+/* A node may lie about what others tip. */
+START_TEST(an_absurd_tip_is_not_paid)
+{
+	struct bench *b = bench_begin();
+	b->lane.chain->config.tip_max_gwei = 2;
+	b->pool.tip = "0xde0b6b3a7640000"; /* an ether a gas */
+	claim(b);
+	rig_true(&b->r, "(SELECT tip = 2000000000 AND max_fee < 10000000000 FROM journal_tx)");
+	rig_sql(&b->r, "UPDATE journal_tx SET signed_at = now() - interval '1 hour'");
+	rig_sql(&b->r, "INSERT INTO chain_cursor (eid, number, hash, head) VALUES (%d, 0, '', 0)", LOGS_SRC);
+	tend(b);
+	rig_true(&b->r, "(SELECT count(*) = 2 AND max(tip) < 2300000000 FROM journal_tx)");
+	bench_end(b);
+}
+END_TEST
+
+PG_SUITE("relay/tend", a_transaction_no_node_takes_is_said_with_its_lane_and_offered_again, an_absurd_tip_is_not_paid, what_no_node_takes_for_its_fee_is_raised,
 	 a_fee_no_block_can_take_is_raised_beyond_the_last_raise, a_lane_without_money_goes_on_when_nothing_is_open)

@@ -208,7 +208,43 @@ START_TEST(a_block_too_old_to_be_kept_is_no_obstacle)
 }
 END_TEST
 
-PG_SUITE("storage/attestation", a_block_too_old_to_be_kept_is_no_obstacle, one_place_one_payload,
+/* The destination's lane stood still meanwhile. */
+START_TEST(what_was_dropped_is_known_however_long_ago)
+{
+	struct rig r;
+	struct attestation *out;
+	rig_begin(&r);
+	chain(&r, 1, 10, 1);
+	ck_assert(may_sign(&r, attestation(1, 1, 9, 1)));
+	rewind_to(&r, 7, 1);
+	chain(&r, 8, 12, 2);
+	struct cursor_block far = {9000, block_hash(9000, 2), 1700009000};
+	pg_ok(r.cx, cursor_advance(&r.cx, r.db, RIG_SRC, &far, 1, 9000));
+	ck_assert_uint_eq(dropped(&r, &out), 1);
+	ck_assert_int_eq(out[0].nonce, 1);
+	rig_end(&r);
+}
+END_TEST
+
+START_TEST(a_block_that_comes_back_needs_no_retraction)
+{
+	struct rig r;
+	struct attestation *out;
+	rig_begin(&r);
+	chain(&r, 1, 10, 1);
+	ck_assert(may_sign(&r, attestation(1, 1, 9, 1)));
+	rewind_to(&r, 7, 1);
+	chain(&r, 8, 12, 2);
+	ck_assert_uint_eq(dropped(&r, &out), 1);
+	rewind_to(&r, 7, 1);
+	chain(&r, 8, 12, 1);
+	ck_assert_uint_eq(dropped(&r, &out), 0);
+	rig_end(&r);
+}
+END_TEST
+
+PG_SUITE("storage/attestation", what_was_dropped_is_known_however_long_ago, a_block_that_comes_back_needs_no_retraction,
+	 a_block_too_old_to_be_kept_is_no_obstacle, one_place_one_payload,
 	 two_payloads_for_one_place_in_one_call_are_not_both_signed,
 	 the_database_itself_refuses_a_second_payload, only_from_the_block_that_is_kept,
 	 answers_stand_beside_their_questions,
