@@ -224,7 +224,8 @@ const scenarios = {
 		for (const m of held.slice(1))
 			assert.equal((await ferry.reach(m.id, 'EXECUTION_FAILED')).explanation.reason, 'WAITING_FOR_EARLIER_MESSAGE');
 		await b.setRevert(receiver, false);
-		assert.equal((await ferry.act(held[0].id, 'retry')).status, 200);
+		// 412: an attempt of the relay's own is under way
+		assert.ok([200, 412].includes((await ferry.act(held[0].id, 'retry')).status));
 		await ferry.deliveredOnce(a, b, held);
 		assert.deepEqual((await b.got(receiver)).map((g) => g.requestId), held.map((m) => m.request_id));
 	},
