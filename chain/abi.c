@@ -122,6 +122,14 @@ bool abi_next_bool(struct abi_reader *r)
 	return abi_next_bits(r, 1) != 0;
 }
 
+uint32_t abi_next_bytes4(struct abi_reader *r)
+{
+	struct hash word = abi_next_hash(r);
+	for (size_t i = 4; i < sizeof word.b; i++)
+		r->bad |= word.b[i] != 0;
+	return r->bad ? 0 : (uint32_t)u256_of_be(word.b, 4).limb[0];
+}
+
 struct addr abi_next_addr(struct abi_reader *r)
 {
 	struct hash word = abi_next_hash(r);

@@ -49,6 +49,8 @@ uint64_t abi_next_u64(struct abi_reader *r);
 uint32_t abi_next_u32(struct abi_reader *r);
 struct u256 abi_next_u256(struct abi_reader *r);
 bool abi_next_bool(struct abi_reader *r);
+/* A bytes4, as a number: an error's selector. */
+uint32_t abi_next_bytes4(struct abi_reader *r);
 /* A `bytes` or `string` of at most max bytes, by its offset word. */
 struct bytes abi_next_bytes(struct abi_reader *r, size_t max);
 /* A dynamic tuple by its offset word; abi_close carries its error outwards. */

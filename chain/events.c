@@ -72,6 +72,30 @@ static struct addr events_topic_addr(struct abi_reader *r, const struct hash *to
 	return a;
 }
 
+/* An indexed number below 2^64. */
+static uint64_t events_topic_u64(struct abi_reader *r, const struct hash *topic)
+{
+	struct abi_reader word = abi_read(bytes_of(topic->b, sizeof topic->b));
+	uint64_t v = abi_next_u64(&word);
+	abi_close(r, &word);
+	return v;
+}
+
+static uint32_t events_topic_u32(struct abi_reader *r, const struct hash *topic)
+{
+	struct abi_reader word = abi_read(bytes_of(topic->b, sizeof topic->b));
+	uint32_t v = abi_next_u32(&word);
+	abi_close(r, &word);
+	return v;
+}
+
+static uint8_t events_next_u8(struct abi_reader *r)
+{
+	uint64_t v = abi_next_u64(r);
+	r->bad |= v > UINT8_MAX;
+	return r->bad ? 0 : (uint8_t)v;
+}
+
 /* Origin (srcEid, sender, nonce). */
 static void events_next_origin(struct abi_reader *r, struct events_path *path)
 {
@@ -219,4 +243,126 @@ EVENTS_READER(stopped)
 {
 	(void)log;
 	e->stopped.index = abi_next_u64(r);
+}
+
+EVENTS_READER(operation_skipped)
+{
+	struct events_operation_skipped *o = &e->operation_skipped;
+	o->request_id = log->topics[1];
+	o->index = abi_next_u64(r);
+	o->subject = abi_next_hash(r);
+	o->reason = abi_next_bytes4(r);
+}
+
+static struct identity_reg events_next_reg(struct abi_reader *r)
+{
+	return (struct identity_reg){
+		.subject = abi_next_hash(r),
+		.owner = abi_next_addr(r),
+		.data_hash = abi_next_hash(r),
+		.version = abi_next_u64(r),
+	};
+}
+
+enum { EVENTS_REG_BYTES = 4 * ABI_WORD };
+
+EVENTS_READER(batch)
+{
+	struct events_batch *o = &e->batch;
+	o->number = events_topic_u64(r, &log->topics[1]);
+	o->request_id = log->topics[2];
+	o->guid = abi_next_hash(r);
+	o->prev_root = abi_next_hash(r);
+	o->root = abi_next_hash(r);
+	size_t n;
+	struct abi_reader leaves = abi_next_array(r, IDENTITY_OPERATIONS_MAX, &n);
+	for (size_t i = 0; i < n; i++)
+		(void)events_next_reg(&leaves);
+	abi_close(r, &leaves);
+	if (r->bad)
+		return;
+	o->leaves = bytes_of(leaves.in.p, n * EVENTS_REG_BYTES);
+	o->leaves_n = n;
+}
+
+struct identity_reg events_batch_leaf(const struct events_batch *batch, size_t index)
+{
+	assert(index < batch->leaves_n);
+	const uint8_t *p = batch->leaves.p + index * EVENTS_REG_BYTES;
+	struct abi_reader r = abi_read(bytes_of(p, EVENTS_REG_BYTES));
+	return events_next_reg(&r);
+}
+
+EVENTS_READER(answered)
+{
+	struct events_answered *o = &e->answered;
+	o->number = events_topic_u64(r, &log->topics[1]);
+	o->root = abi_next_hash(r);
+	o->accepted = abi_next_u32(r);
+	size_t n;
+	struct abi_reader rejected = abi_next_array(r, IDENTITY_OPERATIONS_MAX, &n);
+	for (size_t i = 0; i < n; i++)
+		(void)abi_next_u32(&rejected);
+	abi_close(r, &rejected);
+	if (r->bad)
+		return;
+	o->rejected = bytes_of(rejected.in.p, n * ABI_WORD);
+	o->rejected_n = n;
+}
+
+uint32_t events_answered_index(const struct events_answered *answered, size_t i)
+{
+	assert(i < answered->rejected_n);
+	struct abi_reader r = abi_read(bytes_of(answered->rejected.p + i * ABI_WORD, ABI_WORD));
+	return abi_next_u32(&r);
+}
+
+EVENTS_READER(batch_accepted)
+{
+	struct events_batch_accepted *o = &e->batch_accepted;
+	o->src_eid = events_topic_u32(r, &log->topics[1]);
+	o->batch = events_topic_u64(r, &log->topics[2]);
+	o->root = abi_next_hash(r);
+	o->count = abi_next_u32(r);
+	o->rejected = abi_next_u32(r);
+}
+
+EVENTS_READER(rejected)
+{
+	struct events_rejected *o = &e->rejected;
+	o->src_eid = events_topic_u32(r, &log->topics[1]);
+	o->batch = events_topic_u64(r, &log->topics[2]);
+	o->index = abi_next_u32(r);
+	o->subject = abi_next_hash(r);
+	o->reason = events_next_u8(r);
+}
+
+EVENTS_READER(recorded)
+{
+	struct events_recorded *o = &e->recorded;
+	o->subject = log->topics[1];
+	o->kind = events_next_u8(r);
+	o->src_eid = abi_next_u32(r);
+	o->batch = abi_next_u64(r);
+	o->ref = abi_next_hash(r);
+}
+
+EVENTS_READER(enqueued)
+{
+	struct events_enqueued *o = &e->enqueued;
+	o->position = events_topic_u64(r, &log->topics[1]);
+	o->subject = log->topics[2];
+	o->owner = abi_next_addr(r);
+	o->kind = events_next_u8(r);
+	o->version = abi_next_u64(r);
+	o->data_hash = abi_next_hash(r);
+	o->eager = abi_next_bool(r);
+}
+
+EVENTS_READER(batch_passed)
+{
+	struct events_batch_passed *o = &e->batch_passed;
+	o->src_eid = events_topic_u32(r, &log->topics[1]);
+	o->batch = events_topic_u64(r, &log->topics[2]);
+	o->root = abi_next_hash(r);
 }

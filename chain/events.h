@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "chain/identity.h"
 #include "chain/packet.h"
 #include "chain/u256.h"
 
@@ -112,6 +113,66 @@ struct events_stopped {
 	uint64_t index;
 };
 
+/* ProxyRegistry */
+struct events_operation_skipped {
+	struct hash request_id;
+	uint64_t index;
+	struct hash subject;
+	uint32_t reason; /* selector of a custom error: revert_name */
+};
+struct events_batch {
+	uint64_t number;
+	struct hash request_id;
+	struct hash guid;
+	struct hash prev_root;
+	struct hash root;
+	struct bytes leaves; /* checked, leaves_n of them: events_batch_leaf */
+	size_t leaves_n;     /* at most IDENTITY_OPERATIONS_MAX */
+};
+struct events_answered {
+	uint64_t number;
+	struct hash root;
+	uint32_t accepted;
+	struct bytes rejected; /* checked words, rejected_n of them: events_answered_index */
+	size_t rejected_n;     /* at most IDENTITY_OPERATIONS_MAX */
+};
+struct events_enqueued {
+	uint64_t position;
+	struct hash subject;
+	struct addr owner;
+	uint8_t kind;
+	uint64_t version;
+	struct hash data_hash;
+	bool eager;
+};
+/* MainRegistry */
+struct events_batch_passed {
+	uint32_t src_eid;
+	uint64_t batch;
+	struct hash root;
+};
+struct events_batch_accepted {
+	uint32_t src_eid;
+	uint64_t batch;
+	struct hash root;
+	uint32_t count;
+	uint32_t rejected;
+};
+struct events_rejected {
+	uint32_t src_eid;
+	uint64_t batch;
+	uint32_t index;
+	struct hash subject;
+	uint8_t reason; /* 1 revoked, 2 stale version, 3 not the owner */
+};
+struct events_recorded {
+	struct hash subject;
+	uint8_t kind;
+	uint32_t src_eid;
+	uint64_t batch;
+	struct hash ref;
+};
+
 struct events_event {
 	enum events_kind kind;
 	union {
@@ -124,6 +185,10 @@ struct events_event {
 /* Returns: ST_OK; ST_NOT_FOUND when topic0 is none of ours (a log without topics too);
  *          ST_INVALID when it is but topics or data are not what the event carries. */
 MUST_USE enum status events_decode(struct events_event *out, const struct log_entry *log);
+/* A leaf of a batch; index < leaves_n (asserted). */
+struct identity_reg events_batch_leaf(const struct events_batch *batch, size_t index);
+/* The index of a member that was rejected; i < rejected_n (asserted). */
+uint32_t events_answered_index(const struct events_answered *answered, size_t i);
 /* topic0, for filters. */
 const struct hash *events_topic(enum events_kind kind);
 /* "PacketSent(bytes,bytes,address)" */

@@ -486,6 +486,14 @@ void apply_fact(struct apply *a, const struct fact *f)
 	case EVENTS_EXECUTE_FAILED:
 	case EVENTS_VERIFY_SIGNATURES_FAILED:
 	case EVENTS_STOPPED:
+	case EVENTS_OPERATION_SKIPPED:
+	case EVENTS_BATCH:
+	case EVENTS_BATCH_ACCEPTED:
+	case EVENTS_REJECTED:
+	case EVENTS_RECORDED:
+	case EVENTS_ANSWERED:
+	case EVENTS_ENQUEUED:
+	case EVENTS_BATCH_PASSED:
 	case EVENTS_COUNT:
 		return;
 	}

@@ -27,6 +27,14 @@ static const struct addr *fact_emitter(const struct relay_chain *c, enum events_
 	case EVENTS_SENT:
 	case EVENTS_NONCE_CANCELLED:
 	case EVENTS_STOPPED:
+	case EVENTS_OPERATION_SKIPPED:
+	case EVENTS_BATCH:
+	case EVENTS_BATCH_ACCEPTED:
+	case EVENTS_REJECTED:
+	case EVENTS_RECORDED:
+	case EVENTS_ANSWERED:
+	case EVENTS_ENQUEUED:
+	case EVENTS_BATCH_PASSED:
 	case EVENTS_COUNT:
 		return NULL;
 	}
@@ -98,6 +106,14 @@ static bool fact_subject(struct fact *f, const struct relay_chain *c)
 	case EVENTS_SENT:
 	case EVENTS_NONCE_CANCELLED:
 	case EVENTS_STOPPED:
+	case EVENTS_OPERATION_SKIPPED:
+	case EVENTS_BATCH:
+	case EVENTS_BATCH_ACCEPTED:
+	case EVENTS_REJECTED:
+	case EVENTS_RECORDED:
+	case EVENTS_ANSWERED:
+	case EVENTS_ENQUEUED:
+	case EVENTS_BATCH_PASSED:
 	case EVENTS_COUNT:
 		return false;
 	}

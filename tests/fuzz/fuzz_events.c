@@ -24,6 +24,14 @@ static void check_spans(const struct events_event *e, struct bytes in)
 		fuzz_check(fuzz_inside(e->skipped.reason, in.p, in.n));
 	} else if (e->kind == EVENTS_COMMIT_FAILED) {
 		fuzz_check(fuzz_inside(e->commit_failed.reason, in.p, in.n));
+	} else if (e->kind == EVENTS_BATCH) {
+		fuzz_check(fuzz_inside(e->batch.leaves, in.p, in.n));
+		for (size_t i = 0; i < e->batch.leaves_n; i++)
+			(void)events_batch_leaf(&e->batch, i);
+	} else if (e->kind == EVENTS_ANSWERED) {
+		fuzz_check(fuzz_inside(e->answered.rejected, in.p, in.n));
+		for (size_t i = 0; i < e->answered.rejected_n; i++)
+			(void)events_answered_index(&e->answered, i);
 	}
 }
 

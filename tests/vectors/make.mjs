@@ -119,7 +119,6 @@ const events = Object.fromEntries([
 	"VerifySignaturesFailed(uint256 index)", "Sent(bytes32 indexed requestId, bytes32 guid)", "Skipped(uint256 index, bytes32 requestId, bytes reason)",
 	"Received(bytes32 guid, bytes32 requestId)", "NonceCancelled(address indexed author, uint256 nonce)", "CommitFailed(uint256 index, bytes32 guid, bytes reason)",
 	"Stopped(uint256 index)"].map((d) => [d.slice(0, d.indexOf("(")), log(d, ev)]));
-for (const e of Object.values(events)) delete e.args;
 
 const messenger = [0, 1].map((signed) => {
 	const m = { signed, author: addr(), appId: signed ? pad("0x0") : rand(32), requestId: rand(32), receiver: rand(32), gasLimit: num(128),
@@ -180,4 +179,20 @@ const storageRoot = root(hashed);
 const storage = { root: storageRoot, present: slots.slice(0, 12).map(([slot, v]) => ({ slot, value: v, proof: prove(storageRoot, keccak256(slot)) })),
 	absent: Array.from({ length: 8 }, () => rand(32)).map((slot) => ({ slot, proof: prove(storageRoot, keccak256(slot)) })) };
 
-console.log(JSON.stringify(text({ note: "Made by make.mjs.", keccak, u256, accounts, eip712, tx, calls, events, messenger, revert, mpt_roots: mptRoots, storage }), null, 1));
+const LEAF = "(bytes32 subject,address owner,bytes32 dataHash,uint64 version)";
+const registry = { requestId: ev.requestId, index: 3n, subject: rand(32), reason: "0x5cd5d233", number: 7n, guid: packet.guid, prevRoot: rand(32), root: rand(32),
+	leaves: [0, 1, 2].map(() => ({ subject: rand(32), owner: addr(), dataHash: rand(32), version: num(64) })), srcEid: packet.srcEid, batch: 7n, count: 3, rejected: 2,
+	kind: 4, ref: rand(32), accepted: 1, indices: [0, 2],
+	position: 5n, owner: author, version: 9n, dataHash: packet.payloadHash, eager: true };
+for (const d of ["OperationSkipped(bytes32 indexed requestId, uint256 index, bytes32 subject, bytes4 reason)",
+	`Batch(uint64 indexed number, bytes32 indexed requestId, bytes32 guid, bytes32 prevRoot, bytes32 root, ${LEAF}[] leaves)`,
+	"BatchAccepted(uint32 indexed srcEid, uint64 indexed batch, bytes32 root, uint32 count, uint32 rejected)",
+	"BatchPassed(uint32 indexed srcEid, uint64 indexed batch, bytes32 root)",
+	"Enqueued(uint64 indexed position, bytes32 indexed subject, address owner, uint8 kind, uint64 version, bytes32 dataHash, bool eager)",
+	"Recorded(bytes32 indexed subject, uint8 kind, uint32 srcEid, uint64 batch, bytes32 ref)"]) events[d.slice(0, d.indexOf("("))] = log(d, registry);
+events.Rejected = log("Rejected(uint32 indexed srcEid, uint64 indexed batch, uint32 index, bytes32 subject, uint8 reason)", { ...registry, index: 3, reason: 2 });
+events.Answered = log("Answered(uint64 indexed number, bytes32 root, uint32 accepted, uint32[] rejected)", { ...registry, rejected: registry.indices });
+for (const e of Object.values(events)) delete e.args;
+delete registry.reason;
+
+console.log(JSON.stringify(text({ note: "Made by make.mjs.", keccak, u256, accounts, eip712, tx, calls, events, registry, messenger, revert, mpt_roots: mptRoots, storage }), null, 1));

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "chain/keccak.h"
-#include "tests/unit/chain/vectors.h"
+#include "tests/unit/chain/identities.h"
 
 static struct log_entry log_of(struct arena *a, const json_t *row)
 {
@@ -138,6 +138,82 @@ START_TEST(reads_our_own_contracts)
 }
 END_TEST
 
+START_TEST(reads_the_registries)
+{
+	struct arena *a = arena_create(UNIT_ARENA_BYTES);
+	const json_t *v = vectors_get(vectors_load(a, "chain"), "registry");
+	struct hash request_id = vectors_get_hash(v, "requestId");
+	struct hash root = vectors_get_hash(v, "root");
+	struct hash subject = vectors_get_hash(v, "subject");
+	struct events_event e = decode(a, EVENTS_OPERATION_SKIPPED);
+	unit_assert_hash_eq(e.operation_skipped.request_id, request_id);
+	ck_assert_uint_eq(e.operation_skipped.index, 3);
+	unit_assert_hash_eq(e.operation_skipped.subject, subject);
+	ck_assert_uint_eq(e.operation_skipped.reason, 0x5cd5d233);
+	e = decode(a, EVENTS_BATCH);
+	ck_assert_uint_eq(e.batch.number, 7);
+	unit_assert_hash_eq(e.batch.request_id, request_id);
+	unit_assert_hash_eq(e.batch.root, root);
+	const json_t *leaves = vectors_get(v, "leaves");
+	ck_assert_uint_eq(e.batch.leaves_n, json_array_size(leaves));
+	for (size_t i = 0; i < e.batch.leaves_n; i++) {
+		struct identity_reg got = events_batch_leaf(&e.batch, i);
+		struct identity_reg want = identities_reg(json_array_get(leaves, i));
+		struct hash x = identity_leaf(&got);
+		struct hash y = identity_leaf(&want);
+		unit_assert_hash_eq(x, y);
+	}
+	e = decode(a, EVENTS_BATCH_ACCEPTED);
+	ck_assert_uint_eq(e.batch_accepted.src_eid, vectors_get_u64(v, "srcEid"));
+	ck_assert_uint_eq(e.batch_accepted.batch, 7);
+	unit_assert_hash_eq(e.batch_accepted.root, root);
+	ck_assert_uint_eq(e.batch_accepted.count, 3);
+	ck_assert_uint_eq(e.batch_accepted.rejected, 2);
+	e = decode(a, EVENTS_REJECTED);
+	ck_assert_uint_eq(e.rejected.index, 3);
+	ck_assert_uint_eq(e.rejected.reason, 2);
+	unit_assert_hash_eq(e.rejected.subject, subject);
+	e = decode(a, EVENTS_RECORDED);
+	unit_assert_hash_eq(e.recorded.subject, subject);
+	ck_assert_uint_eq(e.recorded.kind, 4);
+	e = decode(a, EVENTS_ENQUEUED);
+	ck_assert_uint_eq(e.enqueued.position, 5);
+	unit_assert_hash_eq(e.enqueued.subject, subject);
+	ck_assert_uint_eq(e.enqueued.kind, 4);
+	ck_assert_uint_eq(e.enqueued.version, 9);
+	ck_assert(e.enqueued.eager);
+	e = decode(a, EVENTS_BATCH_PASSED);
+	ck_assert_uint_eq(e.batch_passed.src_eid, vectors_get_u64(v, "srcEid"));
+	ck_assert_uint_eq(e.batch_passed.batch, 7);
+	unit_assert_hash_eq(e.batch_passed.root, root);
+	e = decode(a, EVENTS_ANSWERED);
+	ck_assert_uint_eq(e.answered.number, 7);
+	ck_assert_uint_eq(e.answered.accepted, 1);
+	ck_assert_uint_eq(e.answered.rejected_n, 2);
+	ck_assert_uint_eq(events_answered_index(&e.answered, 0), 0);
+	ck_assert_uint_eq(events_answered_index(&e.answered, 1), 2);
+	arena_destroy(a);
+}
+END_TEST
+
+START_TEST(more_leaves_than_a_batch_may_have_are_refused)
+{
+	struct arena *a = arena_create(UNIT_ARENA_BYTES);
+	struct log_entry log = log_for(a, EVENTS_BATCH);
+	enum { HEAD = 5 * 32 };
+	for (size_t n = IDENTITY_OPERATIONS_MAX; n <= IDENTITY_OPERATIONS_MAX + 1; n++) {
+		uint8_t *data = arena_alloc(a, HEAD + n * 128);
+		memcpy(data, log.data.p, HEAD);
+		u256_to_be(data + HEAD - 32, 32, u256_of_u64(n));
+		log.data = bytes_of(data, HEAD + n * 128);
+		struct events_event e;
+		ck_assert_int_eq(events_decode(&e, &log),
+				 n <= IDENTITY_OPERATIONS_MAX ? ST_OK : ST_INVALID);
+	}
+	arena_destroy(a);
+}
+END_TEST
+
 START_TEST(cut_logs_are_refused_at_every_length)
 {
 	struct arena *a = arena_create(UNIT_ARENA_BYTES);
@@ -210,5 +286,6 @@ START_TEST(other_topics_are_not_ours)
 END_TEST
 
 SUITE("chain/events", topics_are_the_hash_of_their_signature, reads_a_packet_of_the_real_endpoint,
-      reads_where_events_point, reads_our_own_contracts, cut_logs_are_refused_at_every_length,
+      reads_where_events_point, reads_our_own_contracts, reads_the_registries,
+      more_leaves_than_a_batch_may_have_are_refused, cut_logs_are_refused_at_every_length,
       bent_logs_never_reach_outside, other_topics_are_not_ours)
