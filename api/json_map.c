@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <ctype.h>
 
+#include "ferry/v1/identity_service.pb-c.h"
 #include "ferry/v1/message_service.pb-c.h"
 #include "ferry/v1/operator_service.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"

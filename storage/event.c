@@ -31,9 +31,12 @@ static void event_read(const struct rows *r, int i, struct event *e)
 	e->fee = row_text(r, i, "fee");
 	e->attempt = row_i64(r, i, "attempt");
 	e->reason = row_text(r, i, "reason");
+	e->is_of_identity = !row_is_null(r, i, "identity_id");
+	if (e->is_of_identity)
+		e->identity = row_uuid(r, i, "identity_id");
 }
 
-static void events_read(struct ctx *cx, const struct rows *r, struct event **out, size_t *n)
+void event_rows(struct ctx *cx, const struct rows *r, struct event **out, size_t *n)
 {
 	*n = (size_t)r->count;
 	*out = arena_array(cx->arena, *n, sizeof **out);
@@ -47,7 +50,7 @@ enum status event_list(struct ctx *cx, struct db *db, struct event **out, size_t
 	struct rows rows;
 	TRY(db_exec(cx, db, SQL_EVENT_LIST, &rows, p_i64(ref->app_id), p_uuid(&ref->id),
 		    p_i64(after_seq), p_i64((int64_t)limit)));
-	events_read(cx, &rows, out, n);
+	event_rows(cx, &rows, out, n);
 	return ST_OK;
 }
 
@@ -57,7 +60,7 @@ enum status event_feed(struct ctx *cx, struct db *db, struct event **out, size_t
 	struct rows rows;
 	TRY(db_exec(cx, db, SQL_EVENT_FEED, &rows, p_i64(app_id), p_i64(after.xid),
 		    p_i64(after.id), p_i64((int64_t)limit)));
-	events_read(cx, &rows, out, n);
+	event_rows(cx, &rows, out, n);
 	return ST_OK;
 }
 
@@ -85,7 +88,7 @@ enum status event_follow(struct ctx *cx, struct db *db, struct event **out, size
 	struct rows rows;
 	TRY(db_exec(cx, db, SQL_EVENT_FOLLOW, &rows, p_i64s(app, apps_n), p_i64s(xid, apps_n),
 		    p_i64s(id, apps_n), p_i64((int64_t)limit)));
-	events_read(cx, &rows, out, n);
+	event_rows(cx, &rows, out, n);
 	return ST_OK;
 }
 

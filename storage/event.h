@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What happened to messages. Two orders: seq within a message, gapless from 1; and (xid, id) within
- * an app, read only below the oldest transaction still running, so that nothing that commits late
- * is passed over. Every function blocks on SQL; results live in the cx's arena.
+ * What happened to messages, and to operations of identities, whose events have the operation's id
+ * where a message's have the message's. Two orders: seq within one of them, gapless from 1; and
+ * (xid, id) within an app, read only below the oldest transaction still running, so that nothing
+ * that commits late is passed over. Every function blocks on SQL; results live in the cx's arena.
  */
 #ifndef FERRY_STORAGE_EVENT_H
 #define FERRY_STORAGE_EVENT_H
@@ -31,7 +32,12 @@ struct event {
 	const char *fee;    /* NULL: none */
 	int64_t attempt;
 	const char *reason; /* NULL: none */
+	bool is_of_identity; /* ref.id is an operation's: */
+	struct uuid identity;
 };
+
+/* Rows with the columns of the statements in event.sql. */
+void event_rows(struct ctx *cx, const struct rows *r, struct event **out, size_t *n);
 
 /* Events of one message after `after_seq`, the oldest first, at most `limit`. */
 MUST_USE enum status event_list(struct ctx *cx, struct db *db, struct event **out, size_t *n,
