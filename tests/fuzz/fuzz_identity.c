@@ -65,7 +65,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		break;
 	default:
 		if (registry_decode_check(reasons, data[0] >> 4, in) == ST_OK)
-			fuzz_check(in.n >= 64 + 32 * (size_t)(data[0] >> 4));
+			fuzz_check(in.n >= 32 + 32 * (size_t)(data[0] >> 4));
 		break;
 	}
 	arena_destroy(a);
