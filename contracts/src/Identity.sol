@@ -71,18 +71,31 @@ library Identity {
 		return keccak256(bytes.concat(keccak256(abi.encode(subject, owner, dataHash, version))));
 	}
 
-	/// The root over the first `count` > 0 of `nodes`, which are used up. A node without a pair goes up as it is.
-	function rootOf(bytes32[] memory nodes, uint256 count) internal pure returns (bytes32) {
-		while (count > 1) {
-			uint256 pairs = count / 2;
+	/// The root over `count` > 0 hashes that lie in memory from `nodes` on, and are used up. One without a pair
+	/// goes up as it is.
+	function rootOf(uint256 nodes, uint256 count) internal pure returns (bytes32 root) {
+		assembly ("memory-safe") {
+			for { } gt(count, 1) { } {
+				let pairs := shr(1, count)
+				let from := nodes
+				let to := nodes
 
-			for (uint256 i = 0; i < pairs; ++i)
-				nodes[i] = parentOf(nodes[2 * i], nodes[2 * i + 1]);
-			if (count % 2 != 0)
-				nodes[pairs] = nodes[count - 1];
-			count -= pairs;
+				for { let end := add(nodes, shl(6, pairs)) } lt(from, end) { from := add(from, 64) } {
+					let a := mload(from)
+					let b := mload(add(from, 32))
+					let swapped := shl(5, gt(a, b))
+
+					// The smaller one first, as in parentOf.
+					mstore(swapped, a)
+					mstore(xor(swapped, 32), b)
+					mstore(to, keccak256(0, 64))
+					to := add(to, 32)
+				}
+				if and(count, 1) { mstore(to, mload(from)) }
+				count := sub(count, pairs)
+			}
+			root := mload(nodes)
 		}
-		return nodes[0];
 	}
 
 	function isUnder(bytes32 root, bytes32 leaf, bytes32[] calldata path) internal pure returns (bool) {
