@@ -115,6 +115,7 @@ CREATE TABLE message (
 	retry_gas     bigint,                      -- asked for by RetryMessage
 	act           text CHECK (act = 'SKIP'),     -- what a person asked the relay to do
 	act_reason    text,
+	source_gas    bigint,                      -- kind REGISTRY: of the whole source transaction
 	path          message_state[],             -- the states an UPDATE passes through; always NULL at rest
 	hold_reason   text,
 	hold_by       text,
@@ -344,5 +345,5 @@ SELECT m.app_id, m.id, m.num, m.kind, m.execution, m.src_eid, m.dst_eid, m.recei
        o.eid AS out_eid, o.num AS out_num, o.block AS out_block,
        CASE WHEN o.due_at = '-infinity' THEN 0 WHEN o.due_at = 'infinity' THEN 9223372036854775807
             ELSE (extract(epoch FROM o.due_at) * 1000000)::bigint END AS due_us,
-       o.signer, o.tx_nonce, coalesce(o.skip, 0) AS skip, coalesce(o.tries, 0) AS tries
+       o.signer, o.tx_nonce, coalesce(o.skip, 0) AS skip, coalesce(o.tries, 0) AS tries, m.messenger, m.source_gas
 FROM message m JOIN app a USING (app_id) LEFT JOIN outbox o ON o.app_id = m.app_id AND o.id = m.id;

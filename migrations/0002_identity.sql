@@ -103,6 +103,7 @@ CREATE TABLE batch (
 	prev_root  bytea NOT NULL CHECK (length(prev_root) = 32),
 	root       bytea NOT NULL CHECK (length(root) = 32),
 	count      integer NOT NULL,
+	rejected   integer,       -- members that the main registry refused, once it has the batch
 	answer_id  uuid           -- the message that tells the proxy registry how it was taken
 );
 CREATE INDEX batch_number ON batch (src_eid, number);
@@ -138,7 +139,7 @@ CREATE FUNCTION operation_target(o operation, m message) RETURNS operation_state
 		THEN CASE
 			WHEN o.skip = 'Expired' THEN 'EXPIRED'
 			WHEN o.skip IN ('StaleVersion', 'AlreadyRegistered', 'IsRevoked') THEN 'REJECTED'
-			WHEN o.skip IS NULL OR o.skip IN ('TooManyWritten', 'TooMany', 'LowGas') THEN 'ACCEPTED'
+			WHEN o.skip IS NULL OR o.skip IN ('TooManyWritten', 'BatchFull', 'LowGas') THEN 'ACCEPTED'
 			ELSE 'FAILED' END
 		WHEN o.leaf_index IS NULL THEN CASE WHEN m.state = 'ACCEPTED' THEN 'BATCHED' ELSE 'SUBMITTED' END
 		WHEN m.state = 'ACCEPTED' THEN 'BATCHED'

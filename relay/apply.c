@@ -134,8 +134,12 @@ static bool packet_is_of(const struct apply *a, const struct outbox_item *it, co
 {
 	const struct messenger_message *m = &f->message;
 	const struct packet *p = &f->event.packet_sent.packet;
+	if (f->app == OAPP_REGISTRY) /* an answer has no submitter: whoever asked for it, it says the same */
+		return it->kind == FERRY__V1__KIND__KIND_REGISTRY && it->src_eid == a->chain->config.eid &&
+		       it->dst_eid == p->dst_eid &&
+		       (addr_is_zero(&m->author) || world_is_submitter(a->chain, &m->author));
 	if (it->src_eid != a->chain->config.eid || it->dst_eid != p->dst_eid ||
-	    it->is_signed != m->is_signed || it->kind == FERRY__V1__KIND__KIND_OBSERVED)
+	    it->is_signed != m->is_signed || it->kind != FERRY__V1__KIND__KIND_PUSH)
 		return false;
 	if (!hash_equal(&it->receiver, &m->receiver) || !bytes_equal(it->payload, m->payload) ||
 	    !hash_equal(&it->ordering_key, &m->ordering_key))
@@ -183,6 +187,7 @@ static void apply_observe(struct apply *a, const struct fact *f)
 		.value = u256_text(a->arena, options.value),
 		.ordering_key = f->message.ordering_key,
 		.author = f->message.author,
+		.messenger = oapp_addr(&a->chain->config, f->app),
 		.request_id = f->request_id,
 		.guid = f->guid,
 		.nonce = (int64_t)p->nonce,
@@ -235,7 +240,7 @@ static void apply_sent(struct apply *a, const struct fact *f)
 	it->src = fact_place(f);
 	it->verify_required = 1;
 	it->verify_have = 0;
-	if (!f->message.is_signed)
+	if (!f->message.is_signed && f->app == OAPP_MESSENGER)
 		it->submitter = f->message.author;
 	struct outbox_event *e = outbox_move(it, STATE_SENT);
 	event_at(a, e, f);
@@ -270,6 +275,8 @@ static void apply_skipped(struct apply *a, const struct fact *f)
 	it->skip = OUTBOX_SKIP_AGAIN;
 	if (name && strcmp(name, "NonceUsed") == 0)
 		it->skip = OUTBOX_SKIP_NONCE;
+	if (it->kind == FERRY__V1__KIND__KIND_REGISTRY) /* nothing was left of it: its operations know why */
+		it->skip = OUTBOX_SKIP_NONCE;
 	if (name && strcmp(name, "Expired") == 0)
 		it->skip = OUTBOX_SKIP_LATE;
 	it->evidence = revert_describe(a->arena, reason);
@@ -288,11 +295,8 @@ static struct outbox_item *apply_subject(struct apply *a, const struct fact *f, 
 	if (it)
 		return it->is_open ? it : NULL;
 	const struct world_chain *src = world_chain(a->world, src_eid);
-	struct hash messenger = hash_of_addr(&a->chain->config.messenger);
-	if (!src || !hash_equal(receiver, &messenger))
-		return NULL;
-	struct hash peer = hash_of_addr(&src->config.messenger);
-	if (hash_equal(sender, &peer)) {
+	enum oapp app = oapp_of_word(&a->chain->config, receiver);
+	if (src && app != OAPP_COUNT && oapp_of_word(&src->config, sender) == app) {
 		a->unknown = f;
 		a->unknown_src_eid = src_eid;
 	}

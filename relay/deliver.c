@@ -44,12 +44,15 @@ static bool may_receive(const struct outbox_item *it)
 	return asked || it->execution == FERRY__V1__EXECUTION__EXECUTION_AUTOMATIC;
 }
 
-static bool errand_of(struct errand *e, struct outbox_item *it)
+static bool errand_of(struct errand *e, const struct relay_chain *chain, struct outbox_item *it)
 {
 	*e = (struct errand){.item = it};
 	if (packet_decode(&e->packet, it->packet) != ST_OK)
 		return false;
 	e->payload_hash = packet_payload_hash(&e->packet);
+	e->app = oapp_of_word(chain, &e->packet.receiver);
+	if (e->app == OAPP_COUNT)
+		return false; /* the configuration has changed */
 	e->verify = it->state == STATE_VERIFYING;
 	if (e->verify || it->state == STATE_VERIFIED)
 		e->ops |= CALLS_COMMIT;
@@ -64,12 +67,19 @@ static bool errand_of(struct errand *e, struct outbox_item *it)
 	return e->ops || e->clear;
 }
 
+bool errand_same_path(const struct errand *a, const struct errand *b)
+{
+	return a->packet.src_eid == b->packet.src_eid && a->app == b->app;
+}
+
 /* The order of the path: lzReceive needs every lower nonce committed. */
 static int errand_order(const void *a, const void *b)
 {
 	const struct errand *x = a, *y = b;
 	if (x->packet.src_eid != y->packet.src_eid)
 		return x->packet.src_eid < y->packet.src_eid ? -1 : 1;
+	if (x->app != y->app)
+		return x->app < y->app ? -1 : 1;
 	if (x->packet.nonce != y->packet.nonce)
 		return x->packet.nonce < y->packet.nonce ? -1 : 1;
 	return 0;
@@ -85,7 +95,8 @@ static enum status deliver_errands(struct ctx *cx, struct deliver *d, struct err
 	*out = arena_array(cx->arena, attest_n + execute_n ? attest_n + execute_n : 1, sizeof **out);
 	*n = 0;
 	for (size_t i = 0; i < attest_n + execute_n; i++)
-		if (errand_of(&(*out)[*n], i < attest_n ? &attest[i] : &execute[i - attest_n]))
+		if (errand_of(&(*out)[*n], &d->lane.chain->config,
+			      i < attest_n ? &attest[i] : &execute[i - attest_n]))
 			++*n;
 	qsort(*out, *n, sizeof **out, errand_order);
 	return ST_OK;
@@ -300,7 +311,7 @@ static void build_deliver(struct ctx *cx, struct deliver *d, struct errand *erra
 			delivery_close(cx, d, b, &txs[(*txs_n)++]);
 		if (full && i > 0 && errands[i - 1].item->attempts == 0 && (errands[i - 1].ops & CALLS_RECEIVE))
 			last = &errands[i - 1];
-		if (last && last->packet.src_eid == e->packet.src_eid && e->item->attempts == 0 &&
+		if (last && errand_same_path(last, e) && e->item->attempts == 0 &&
 		    e->passed < last->packet.nonce)
 			e->passed = last->packet.nonce;
 		delivery_add(b, e);

@@ -9,11 +9,13 @@
 
 #include "chain/packet.h"
 #include "relay/lane.h"
+#include "relay/oapp.h"
 
 /* One message on its way through this lane. */
 struct errand {
 	struct outbox_item *item;
 	struct packet packet;
+	enum oapp app; /* whose path it is on */
 	struct hash payload_hash;
 	uint8_t ops;
 	bool verify;
@@ -26,12 +28,15 @@ struct errand {
 	uint64_t passed; /* the path's nonces up to this one cost its execution nothing */
 };
 
+bool errand_same_path(const struct errand *a, const struct errand *b);
+
 struct deliver {
 	struct lane lane;
 	bool retractions_known; /* looked for attestations of dropped blocks since the lane was taken */
 	int64_t retractions_ms;
 	int64_t failures;                    /* of the chain, when received was begun */
-	uint64_t received[RELAY_CHAINS_MAX]; /* by source: the last nonce sent to be executed; 0: not known */
+	/* By source and OApp: the last nonce sent to be executed; 0: not known. */
+	uint64_t received[RELAY_CHAINS_MAX][OAPP_COUNT];
 };
 
 /* Thread: its own, until world.stopping. */

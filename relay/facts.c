@@ -3,7 +3,10 @@
 
 #include <assert.h>
 
-/* Who must have emitted an event for it to mean anything. */
+#include "chain/identity.h"
+#include "chain/options.h"
+
+/* Who must have emitted an event for it to mean anything. NULL: one of our OApps, or nobody. */
 static const struct addr *fact_emitter(const struct relay_chain *c, enum events_kind kind)
 {
 	switch (kind) {
@@ -17,28 +20,37 @@ static const struct addr *fact_emitter(const struct relay_chain *c, enum events_
 		return &c->endpoint;
 	case EVENTS_PAYLOAD_VERIFIED:
 		return &c->receive_uln;
-	case EVENTS_SKIPPED:
-	case EVENTS_RECEIVED:
-		return &c->messenger;
 	case EVENTS_COMMIT_FAILED:
 		return &c->batcher;
+	case EVENTS_OPERATION_SKIPPED:
+	case EVENTS_BATCH:
+		return &c->proxy_registry;
+	case EVENTS_BATCH_ACCEPTED:
+	case EVENTS_REJECTED:
+		return &c->main_registry;
+	case EVENTS_SKIPPED:
+	case EVENTS_RECEIVED:
+	case EVENTS_RECORDED:
+	case EVENTS_ANSWERED:
+	case EVENTS_ENQUEUED:
+	case EVENTS_BATCH_PASSED:
 	case EVENTS_EXECUTE_FAILED:
 	case EVENTS_VERIFY_SIGNATURES_FAILED:
 	case EVENTS_SENT:
 	case EVENTS_NONCE_CANCELLED:
 	case EVENTS_STOPPED:
-	case EVENTS_OPERATION_SKIPPED:
-	case EVENTS_BATCH:
-	case EVENTS_BATCH_ACCEPTED:
-	case EVENTS_REJECTED:
-	case EVENTS_RECORDED:
-	case EVENTS_ANSWERED:
-	case EVENTS_ENQUEUED:
-	case EVENTS_BATCH_PASSED:
 	case EVENTS_COUNT:
 		return NULL;
 	}
 	return NULL;
+}
+
+static bool fact_is_emitted(const struct relay_chain *c, enum events_kind kind, const struct addr *by)
+{
+	if (kind == EVENTS_SKIPPED)
+		return oapp_of(c, by) != OAPP_COUNT;
+	const struct addr *emitter = fact_emitter(c, kind);
+	return emitter && !addr_is_zero(emitter) && addr_equal(emitter, by);
 }
 
 static struct hash path_guid(const struct relay_chain *c, const struct events_path *path)
@@ -53,14 +65,35 @@ static struct hash path_guid(const struct relay_chain *c, const struct events_pa
 	return packet_guid(&p);
 }
 
-/* A packet that our Messenger sent, with a message as it writes them. */
-static bool fact_of_packet(struct fact *f, const struct relay_chain *c)
+/* A batch of operations, or an answer to some. */
+static bool fact_of_registry(struct arena *a, struct fact *f)
 {
 	const struct packet *p = &f->event.packet_sent.packet;
-	struct hash sender = hash_of_addr(&c->messenger);
-	if (p->src_eid != c->eid || !hash_equal(&p->sender, &sender) || p->nonce > INT64_MAX)
+	struct identity_batch batch;
+	struct identity_answer answer;
+	struct options options;
+	f->message = (struct messenger_message){.receiver = p->receiver, .payload = p->message};
+	if (options_decode(&options, f->event.packet_sent.options) == ST_OK)
+		f->message.gas_limit = options.gas;
+	if (identity_batch_decode(a, &batch, p->message) == ST_OK) {
+		f->message.author = batch.submitter;
+		f->message.request_id = batch.request_id;
+		return true;
+	}
+	if (identity_answer_decode(a, &answer, p->message) != ST_OK)
 		return false;
-	if (messenger_decode(&f->message, p->message) != ST_OK)
+	f->message.request_id = answer.request_id;
+	return true;
+}
+
+/* A packet that one of our OApps sent, with a message as it writes them. */
+static bool fact_of_packet(struct arena *a, struct fact *f, const struct relay_chain *c)
+{
+	const struct packet *p = &f->event.packet_sent.packet;
+	f->app = oapp_of_word(c, &p->sender);
+	if (p->src_eid != c->eid || f->app == OAPP_COUNT || p->nonce > INT64_MAX)
+		return false;
+	if (f->app == OAPP_REGISTRY ? !fact_of_registry(a, f) : messenger_decode(&f->message, p->message) != ST_OK)
 		return false;
 	f->guid = p->guid;
 	f->request_id = f->message.request_id;
@@ -68,11 +101,11 @@ static bool fact_of_packet(struct fact *f, const struct relay_chain *c)
 }
 
 /* Fills what the fact is about. false: it is about nothing of ours. */
-static bool fact_subject(struct fact *f, const struct relay_chain *c)
+static bool fact_subject(struct arena *a, struct fact *f, const struct relay_chain *c)
 {
 	switch (f->event.kind) {
 	case EVENTS_PACKET_SENT:
-		return fact_of_packet(f, c);
+		return fact_of_packet(a, f, c);
 	case EVENTS_PACKET_VERIFIED:
 		f->guid = path_guid(c, &f->event.packet_verified.path);
 		return true;
@@ -100,20 +133,21 @@ static bool fact_subject(struct fact *f, const struct relay_chain *c)
 	case EVENTS_COMMIT_FAILED:
 		f->guid = f->event.commit_failed.guid;
 		return true;
+	case EVENTS_OPERATION_SKIPPED: /* relay/batch.h reads these */
+	case EVENTS_BATCH:
+	case EVENTS_BATCH_ACCEPTED:
+	case EVENTS_REJECTED:
+		return true;
 	case EVENTS_RECEIVED:
+	case EVENTS_RECORDED:
+	case EVENTS_ANSWERED:
+	case EVENTS_ENQUEUED:
+	case EVENTS_BATCH_PASSED:
 	case EVENTS_EXECUTE_FAILED:
 	case EVENTS_VERIFY_SIGNATURES_FAILED:
 	case EVENTS_SENT:
 	case EVENTS_NONCE_CANCELLED:
 	case EVENTS_STOPPED:
-	case EVENTS_OPERATION_SKIPPED:
-	case EVENTS_BATCH:
-	case EVENTS_BATCH_ACCEPTED:
-	case EVENTS_REJECTED:
-	case EVENTS_RECORDED:
-	case EVENTS_ANSWERED:
-	case EVENTS_ENQUEUED:
-	case EVENTS_BATCH_PASSED:
 	case EVENTS_COUNT:
 		return false;
 	}
@@ -121,13 +155,13 @@ static bool fact_subject(struct fact *f, const struct relay_chain *c)
 }
 
 /* Received(guid, requestId) follows PacketDelivered or goes before it, in the same transaction. */
-static bool receipt_has_received(const struct rpc_receipt *r, const struct relay_chain *c,
+static bool receipt_has_received(const struct rpc_receipt *r, const struct addr *receiver,
 				 const struct hash *guid)
 {
 	for (size_t i = 0; i < r->body.logs_n; i++) {
 		const struct log_entry *log = &r->body.logs[i];
 		struct events_event e;
-		if (!addr_equal(&log->address, &c->messenger) || log->topics_n == 0 ||
+		if (!addr_equal(&log->address, receiver) || log->topics_n == 0 ||
 		    !hash_equal(&log->topics[0], events_topic(EVENTS_RECEIVED)))
 			continue;
 		if (events_decode(&e, log) == ST_OK && hash_equal(&e.received.guid, guid))
@@ -136,19 +170,19 @@ static bool receipt_has_received(const struct rpc_receipt *r, const struct relay
 	return false;
 }
 
-static bool fact_of_log(struct fact *f, const struct relay_chain *c, const struct block *b,
+static bool fact_of_log(struct arena *a, struct fact *f, const struct relay_chain *c, const struct block *b,
 			const struct rpc_receipt *r, const struct log_entry *log)
 {
 	if (events_decode(&f->event, log) != ST_OK)
 		return false;
-	const struct addr *emitter = fact_emitter(c, f->event.kind);
-	if (!emitter || !addr_equal(emitter, &log->address))
+	if (!fact_is_emitted(c, f->event.kind, &log->address))
 		return false;
 	memset(&f->guid, 0, sizeof f->guid);
 	memset(&f->request_id, 0, sizeof f->request_id);
-	if (!fact_subject(f, c))
+	if (!fact_subject(a, f, c))
 		return false;
-	f->received = f->event.kind == EVENTS_PACKET_DELIVERED && receipt_has_received(r, c, &f->guid);
+	f->received = f->event.kind == EVENTS_PACKET_DELIVERED &&
+		      receipt_has_received(r, &f->event.packet_delivered.path.receiver, &f->guid);
 	f->tx_hash = r->tx_hash;
 	f->block = (int64_t)b->number;
 	f->block_hash = b->hash;
@@ -171,7 +205,7 @@ void facts_of_blocks(struct arena *a, struct facts *out, const struct relay_chai
 		for (size_t r = 0; r < blocks[b].receipts_n; r++) {
 			const struct rpc_receipt *receipt = &blocks[b].receipts[r];
 			for (size_t l = 0; l < receipt->body.logs_n; l++)
-				if (fact_of_log(&out->v[out->n], chain, &blocks[b], receipt,
+				if (fact_of_log(a, &out->v[out->n], chain, &blocks[b], receipt,
 						&receipt->body.logs[l]))
 					out->n++;
 		}

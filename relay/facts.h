@@ -9,14 +9,17 @@
 #include "chain/block.h"
 #include "chain/events.h"
 #include "chain/messenger.h"
-#include "relay/relay.h"
+#include "relay/oapp.h"
 
 struct fact {
 	struct events_event event;
 	struct hash guid;       /* of the packet it is about; zero when it names a request only */
 	struct hash request_id; /* of PACKET_SENT and SKIPPED */
-	struct messenger_message message; /* PACKET_SENT */
-	bool received;          /* PACKET_DELIVERED: the Messenger's own Received is in the same transaction */
+	enum oapp app;          /* PACKET_SENT: which of ours sent it */
+	/* PACKET_SENT: what it carries. Of a registry's packet: author is who submitted the batch (zero for an answer),
+	 * receiver the registry there, payload the whole message. */
+	struct messenger_message message;
+	bool received;          /* PACKET_DELIVERED: the receiving OApp's own Received is in the same transaction */
 	struct hash tx_hash;
 	int64_t block;
 	struct hash block_hash;

@@ -54,7 +54,7 @@ void lane_fini(struct lane *l);
  * Returns: ST_OK: claims may be made (unless l->halted or l->unmined is at its maximum); else as usual. */
 MUST_USE enum status lane_ready(struct ctx *cx, struct lane *l);
 bool lane_is_open(const struct lane *l);
-/* What the nodes suggest as a tip, at least 1 wei, at most what the configuration allows: a node that lies costs no more. */
+/* What the nodes suggest as a tip, at least 1 wei, at most what the configuration allows: a lie costs no more. */
 struct u256 lane_tip(const struct lane *l, const struct rpc_fee *fee);
 
 /* Signs the transactions with the next nonces, and in one transaction: fences, locks the items (ST_BUSY when one

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "ferry/v1/types.pb-c.h"
 #include "relay/apply.h"
+#include "relay/batch.h"
 #include "relay/resolve.h"
 
 enum {
@@ -212,8 +213,8 @@ static enum status observe_apply(struct ctx *cx, struct observe *o, struct obser
 	observe_free(cx, w, items, n);
 	TRY(outbox_save(cx, o->db, item_pointers(cx, items, n), n));
 	for (size_t i = 0; i < a.observed_n; i++)
-		TRY(outbox_observe(cx, o->db, &a.observed[i], &o->chain->config.messenger));
-	return ST_OK;
+		TRY(outbox_observe(cx, o->db, &a.observed[i]));
+	return batch_apply(cx, o->db, &w->facts, w->mined, w->mined_n);
 }
 
 /* Finality ----------------------------------------------------------------------------------------- */

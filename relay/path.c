@@ -30,13 +30,14 @@ struct look {
 	size_t late_n;
 };
 
-static size_t path_index(const struct deliver *d, uint32_t src_eid)
+/* The last nonce of the errand's path that was sent to be executed. */
+static uint64_t *path_received(struct deliver *d, const struct errand *e)
 {
 	const struct world *w = d->lane.world;
-	for (size_t i = 0; i < w->chains_n; i++)
-		if (w->chains[i].config.eid == src_eid)
-			return i;
-	return 0; /* errands are of configured chains only */
+	size_t i = 0;
+	while (i + 1 < w->chains_n && w->chains[i].config.eid != e->packet.src_eid)
+		i++; /* errands are of configured chains only */
+	return &d->received[i][e->app];
 }
 
 static struct rpc_call *path_ask(struct look *l, const struct deliver *d, const struct addr *to,
@@ -110,7 +111,7 @@ static bool path_judge(struct ctx *cx, struct deliver *d, struct look *l, struct
 	struct errand *e = &errands[i];
 	const struct question *q = &l->asked[i];
 	uint64_t lazy;
-	e->passed = d->received[path_index(d, e->packet.src_eid)];
+	e->passed = *path_received(d, e);
 	if (answer_u64(q->lazy, &lazy))
 		e->passed = lazy;
 	if (!key_is_next(errands, l->asked, i)) {
@@ -175,9 +176,9 @@ static enum status path_ask_all(struct ctx *cx, struct deliver *d, struct look *
 	l->calls = arena_array(cx->arena, 3 * (*n + 1), sizeof *l->calls);
 	for (; i < *n && l->calls_n < PATH_ASKED_MAX; i++) {
 		struct errand *e = &errands[i];
-		if (i == 0 || errands[i - 1].packet.src_eid != e->packet.src_eid) {
+		if (i == 0 || !errand_same_path(&errands[i - 1], e)) {
 			lazy = NULL;
-			next = d->received[path_index(d, e->packet.src_eid)] + 1;
+			next = *path_received(d, e) + 1;
 		}
 		path_question(cx, d, l, e, &l->asked[i], &lazy, next);
 		if ((e->ops & CALLS_RECEIVE) && e->item->attempts == 0)
@@ -214,7 +215,7 @@ enum status path_look(struct ctx *cx, struct deliver *d, struct errand *errands,
 void path_sent(struct deliver *d, const struct errand *errands, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		uint64_t *received = &d->received[path_index(d, errands[i].packet.src_eid)];
+		uint64_t *received = path_received(d, &errands[i]);
 		if ((errands[i].ops & CALLS_RECEIVE) && errands[i].item->attempts == 0 &&
 		    errands[i].packet.nonce > *received)
 			*received = errands[i].packet.nonce;

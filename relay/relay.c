@@ -8,17 +8,19 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "relay/aggregate.h"
 #include "relay/deliver.h"
 #include "relay/observe.h"
 #include "relay/submit.h"
 
-enum { NOTIFY_GAP_MS = 5, LISTEN_WAIT_MS = 500, RELAY_THREADS_MAX = 3 * RELAY_CHAINS_MAX + 2 };
+enum { NOTIFY_GAP_MS = 5, LISTEN_WAIT_MS = 500, RELAY_THREADS_MAX = 4 * RELAY_CHAINS_MAX + 2 };
 
 struct relay {
 	struct world world;
 	struct observe observe[RELAY_CHAINS_MAX];
 	struct submit submit[RELAY_CHAINS_MAX];
 	struct deliver deliver[RELAY_CHAINS_MAX];
+	struct aggregate aggregate[RELAY_CHAINS_MAX];
 	struct thread *threads[RELAY_THREADS_MAX];
 	size_t threads_n;
 };
@@ -52,6 +54,7 @@ enum status relay_create(struct ctx *cx, const struct relay_config *config, stru
 		c->observe_waker = waker_create();
 		c->submit_waker = waker_create();
 		c->deliver_waker = waker_create();
+		c->aggregate_waker = waker_create();
 	}
 	enum status st = open_keys(cx, w);
 	if (st != ST_OK) {
@@ -74,6 +77,7 @@ void relay_destroy(struct relay *r)
 		waker_destroy(c->observe_waker);
 		waker_destroy(c->submit_waker);
 		waker_destroy(c->deliver_waker);
+		waker_destroy(c->aggregate_waker);
 	}
 	for (size_t i = 0; i < w->committee_n; i++)
 		signer_destroy(w->committee[i]);
@@ -109,6 +113,7 @@ static void listen_run(void *arg)
 			for (size_t i = 0; i < r->world.chains_n; i++) {
 				waker_wake(r->world.chains[i].submit_waker);
 				waker_wake(r->world.chains[i].deliver_waker);
+				waker_wake(r->world.chains[i].aggregate_waker);
 			}
 		}
 	}
@@ -159,6 +164,10 @@ void relay_start(struct relay *r)
 		relay_thread(r, "observe", c, observe_run, &r->observe[i]);
 		relay_thread(r, "submit", c, submit_run, &r->submit[i]);
 		relay_thread(r, "deliver", c, deliver_run, &r->deliver[i]);
+		if (addr_is_zero(&c->config.proxy_registry))
+			continue;
+		r->aggregate[i] = (struct aggregate){.world = w, .chain = c};
+		relay_thread(r, "aggregate", c, aggregate_run, &r->aggregate[i]);
 	}
 	log_event(LOG_INFO, "relay.started", "%zu chains, as %s", w->chains_n, w->holder);
 }

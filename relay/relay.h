@@ -45,6 +45,11 @@ struct relay_config {
 	size_t claim_items;  /* messages a round works on at most */
 	int poll_ms;         /* how often a chain's head is asked for */
 	const char *daily_wei_per_app; /* decimal */
+	/* A batch of identity operations is closed when it has so many, or so much gas, or when its oldest has
+	 * waited so long. */
+	size_t batch_operations;
+	uint64_t batch_gas;
+	int64_t batch_age_ms;
 };
 
 struct relay;

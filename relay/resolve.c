@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "ferry/v1/types.pb-c.h"
 #include "relay/retry.h"
 
 enum {
@@ -26,6 +27,11 @@ static void resolve_one(struct outbox_item *it, int64_t final_time_s)
 {
 	const char *why = it->evidence;
 	struct outbox_event *e;
+	if (it->skip == OUTBOX_SKIP_NONCE && it->kind == FERRY__V1__KIND__KIND_REGISTRY) {
+		e = outbox_move(it, STATE_FAILED);
+		e->reason = why;
+		return;
+	}
 	if (it->skip == OUTBOX_SKIP_NONCE && it->is_signed) {
 		e = outbox_move(it, STATE_FAILED);
 		e->reason = "the author's nonce is used or cancelled on the source chain";
@@ -74,7 +80,7 @@ enum status resolve_unsent(struct ctx *cx, struct db *db, const struct world_cha
 		if (!carried || it->state != STATE_SUBMITTED || it->src_eid != chain->config.eid)
 			continue;
 		/* All blocks before are worked through, so the nonce was not used by this message. */
-		if (it->skip == OUTBOX_SKIP_NONCE && !it->is_signed)
+		if (it->skip == OUTBOX_SKIP_NONCE && !it->is_signed && it->kind != FERRY__V1__KIND__KIND_REGISTRY)
 			TRY(outbox_renumber(cx, db, it));
 		resolve_one(it, final_time_s);
 	}

@@ -31,7 +31,7 @@ struct retry_cause retry_cause_of(struct arena *a, struct bytes revert_data)
 	if (strcmp(name, "LZ_InvalidNonce") == 0 || strcmp(name, "LZ_PayloadHashNotFound") == 0) {
 		c.reason = 0;
 		c.is_failure = false;
-	} else if (strcmp(name, "OutOfOrder") == 0) {
+	} else if (strcmp(name, "OutOfOrder") == 0 || strcmp(name, "BatchOutOfOrder") == 0) {
 		c.reason = FERRY__V1__REASON__REASON_WAITING_FOR_EARLIER_MESSAGE;
 	} else if (strcmp(name, "NoReceiver") == 0) {
 		c.reason = FERRY__V1__REASON__REASON_RECEIVER_MISSING;

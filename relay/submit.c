@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "relay/submit.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,6 +9,7 @@
 #include "base/metric.h"
 #include "chain/calls.h"
 #include "chain/eip712.h"
+#include "chain/registry.h"
 #include "chain/revert.h"
 #include "ferry/v1/types.pb-c.h"
 
@@ -33,7 +35,7 @@ static struct submit_fee *fee_find(struct submit *s, const struct outbox_item *i
 	int64_t now = clock_mono_ms();
 	for (size_t i = 0; i < SUBMIT_FEES_KEPT; i++) {
 		struct submit_fee *f = &s->fees[i];
-		if (f->until_ms > now && f->dst_eid == it->dst_eid &&
+		if (f->until_ms > now && f->kind == it->kind && f->dst_eid == it->dst_eid &&
 		    f->payload_bytes == it->payload.n && f->gas_limit == it->gas_limit)
 			return f;
 	}
@@ -71,6 +73,7 @@ static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item 
 {
 	struct submit_fee *f = &s->fees[s->fees_next++ % SUBMIT_FEES_KEPT];
 	*f = (struct submit_fee){
+		.kind = it->kind,
 		.dst_eid = it->dst_eid,
 		.payload_bytes = it->payload.n,
 		.gas_limit = it->gas_limit,
@@ -88,6 +91,36 @@ static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item 
 							      call->message);
 }
 
+static bool is_registry(const struct outbox_item *it)
+{
+	return it->kind == FERRY__V1__KIND__KIND_REGISTRY;
+}
+
+/* The call that says what this one's fee is. */
+static void fee_question(struct ctx *cx, struct buf *b, const struct outbox_item *it)
+{
+	struct identity_operation *ops;
+	struct hash request_id;
+	uint64_t take, written = 0;
+	size_t n;
+	if (!is_registry(it)) {
+		struct calls_item call = item_call(it);
+		calls_quote(b, &call);
+		return;
+	}
+	if (registry_decode_submit(cx->arena, &ops, &n, &take, &request_id, it->payload,
+				   REGISTRY_SUBMIT_OPERATIONS_MAX) != ST_OK) {
+		/* answer(src_eid, up_to, request_id): two words behind the selector. */
+		assert(it->payload.n == 4 + 3 * 32);
+		registry_quote_answer(b, (uint32_t)u256_to_u64_clamped(u256_of_be(it->payload.p + 4, 32)),
+				      u256_to_u64_clamped(u256_of_be(it->payload.p + 36, 32)));
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		written += ops[i].eager || ops[i].kind == IDENTITY_ROTATE || ops[i].kind == IDENTITY_REVOKE;
+	registry_quote(b, written < IDENTITY_WRITTEN_MAX ? written : IDENTITY_WRITTEN_MAX);
+}
+
 /* Asks for the fees that are not known, all in one batch. */
 static enum status submit_fees(struct ctx *cx, struct submit *s, struct outbox_item *items, size_t n)
 {
@@ -97,17 +130,16 @@ static enum status submit_fees(struct ctx *cx, struct submit *s, struct outbox_i
 	for (size_t i = 0; i < n && asked_n < SUBMIT_FEES_KEPT / 2; i++) {
 		bool known = fee_find(s, &items[i]) != NULL;
 		for (size_t k = 0; !known && k < asked_n; k++)
-			known = asked[k]->dst_eid == items[i].dst_eid &&
+			known = asked[k]->kind == items[i].kind && asked[k]->dst_eid == items[i].dst_eid &&
 				asked[k]->payload.n == items[i].payload.n &&
 				asked[k]->gas_limit == items[i].gas_limit;
 		if (known)
 			continue;
 		struct buf b;
-		struct calls_item call = item_call(&items[i]);
 		buf_init(&b, cx->arena, TX_CLOSE_BYTES);
-		calls_quote(&b, &call);
+		fee_question(cx, &b, &items[i]);
 		calls[asked_n] = (struct rpc_call){
-			.to = s->lane.chain->config.messenger,
+			.to = items[i].messenger,
 			.data = buf_bytes(&b),
 			.from = *signer_account(s->lane.signer),
 		};
@@ -163,7 +195,7 @@ static bool must_wait(struct submit *s, struct outbox_item *it, const int64_t *o
 		   !addr_equal(&it->submitter, signer_account(s->lane.signer))) {
 		/* Its nonce is of that account's bitmap: from another it could be sent twice. */
 		w->why = "it was given to another submitting account, which no relay drives";
-	} else if (is_overspent(it, overspent, overspent_n)) {
+	} else if (!is_registry(it) && is_overspent(it, overspent, overspent_n)) {
 		w->reason = FERRY__V1__REASON__REASON_DAILY_LIMIT_REACHED;
 		w->why = "the app has spent what it may spend today (daily_wei_per_app)";
 	} else if (fee && fee->refused) {
@@ -277,6 +309,20 @@ static void batch_close(struct ctx *cx, struct submit *s, struct batch *b, struc
 	b->alone = false;
 }
 
+/* A registry's call goes as it was stored. */
+static void registry_close(struct ctx *cx, struct outbox_item *it, const struct submit_fee *fee, struct lane_tx *t)
+{
+	*t = (struct lane_tx){
+		.purpose = "SUBMIT",
+		.to = it->messenger,
+		.calldata = it->payload,
+		.value = fee->wei,
+		.gas = (uint64_t)it->source_gas < LANE_TX_GAS_MAX ? (uint64_t)it->source_gas : LANE_TX_GAS_MAX,
+		.items = arena_copy(cx->arena, &it, sizeof(struct outbox_item *)),
+		.items_n = 1,
+	};
+}
+
 static void submit_mark(struct outbox_item *it, const struct lane_tx *t, const struct outbox_place *place,
 			void *arg)
 {
@@ -285,7 +331,7 @@ static void submit_mark(struct outbox_item *it, const struct lane_tx *t, const s
 	struct outbox_event *e = outbox_move(it, STATE_SUBMITTED);
 	e->chain_eid = s->lane.chain->config.eid;
 	e->place = *place;
-	if (!it->is_signed)
+	if (!it->is_signed && !is_registry(it))
 		it->submitter = *signer_account(s->lane.signer);
 }
 
@@ -300,13 +346,15 @@ static enum status submit_spend(struct ctx *cx, const struct lane_tx *txs, size_
 	const char **wei = arena_array(cx->arena, total, sizeof *wei);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < txs[i].items_n; k++) {
+			if (is_registry(txs[i].items[k]))
+				continue; /* its members' apps paid when the batch was closed */
 			const struct submit_fee *fee = fee_find(s, txs[i].items[k]);
 			char text[U256_DECIMAL_BYTES];
 			u256_format(text, fee ? fee->wei : u256_of_u64(0));
 			apps[count] = txs[i].items[k]->app_id;
 			wei[count++] = arena_strdup(cx->arena, text);
 		}
-	return journal_spend(cx, s->lane.db, apps, wei, count);
+	return count ? journal_spend(cx, s->lane.db, apps, wei, count) : ST_OK;
 }
 
 /* Builds transactions of the items that can go; the others are postponed. */
@@ -328,6 +376,10 @@ static enum status submit_build(struct ctx *cx, struct submit *s, struct outbox_
 		const struct submit_fee *fee = fee_find(s, it);
 		if (!fee)
 			continue; /* asked for in the next round */
+		if (is_registry(it)) {
+			registry_close(cx, it, fee, &txs[(*txs_n)++]);
+			continue;
+		}
 		struct calls_item call = item_call(it);
 		call.fee = fee->wei;
 		bool alone = author_is_wallet(s, it);

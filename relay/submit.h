@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The source side: takes accepted messages, many into one Messenger.sendMany.
+ * The source side: takes accepted messages, many into one Messenger.sendMany; a batch of identity operations, or an
+ * answer to some, alone.
  */
 #ifndef FERRY_RELAY_SUBMIT_H
 #define FERRY_RELAY_SUBMIT_H
@@ -11,6 +12,7 @@ enum { SUBMIT_FEES_KEPT = 64 };
 
 /* What the endpoint asks for a message of this size and gas, for a few seconds. */
 struct submit_fee {
+	int64_t kind;
 	int64_t dst_eid;
 	size_t payload_bytes;
 	int64_t gas_limit;

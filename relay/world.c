@@ -43,6 +43,7 @@ void world_wake_all(struct world *w)
 		waker_wake(w->chains[i].observe_waker);
 		waker_wake(w->chains[i].submit_waker);
 		waker_wake(w->chains[i].deliver_waker);
+		waker_wake(w->chains[i].aggregate_waker);
 	}
 	waker_wake(w->notify_waker);
 }

@@ -16,7 +16,7 @@
 struct world_chain {
 	struct relay_chain config;
 	struct signer *submit, *deliver;
-	struct waker *observe_waker, *submit_waker, *deliver_waker;
+	struct waker *observe_waker, *submit_waker, *deliver_waker, *aggregate_waker;
 	/* Written by observe, read by the others; 0: not known yet. */
 	_Atomic int64_t block_time_s; /* of the newest block worked through */
 	_Atomic int64_t final_time_s; /* of the newest final block */

@@ -47,6 +47,9 @@ struct config_limits {
 struct config_relay {
 	uint64_t claim_items;
 	uint64_t poll_ms;
+	uint64_t batch_operations;
+	uint64_t batch_gas;
+	uint64_t batch_age_ms;
 };
 
 /* Paths; relative ones in the file are made relative to the file's folder. */

@@ -57,6 +57,9 @@ struct relay_config relay_process_config(struct arena *a, const struct config_ro
 		.claim_items = (size_t)file->relay.claim_items,
 		.poll_ms = (int)file->relay.poll_ms,
 		.daily_wei_per_app = file->daily_wei_per_app,
+		.batch_operations = (size_t)file->relay.batch_operations,
+		.batch_gas = file->relay.batch_gas,
+		.batch_age_ms = (int64_t)file->relay.batch_age_ms,
 	};
 }
 

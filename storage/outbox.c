@@ -38,6 +38,8 @@ static void load_facts(struct outbox_item *it, const struct rows *r, int i)
 	it->signature = row_bytes(r, i, "signature");
 	row_hash(r, i, "request_id", &it->request_id);
 	row_hash(r, i, "chain_app_id", &it->chain_app_id);
+	row_addr(r, i, "messenger", &it->messenger);
+	it->source_gas = row_i64(r, i, "source_gas");
 }
 
 static void load_place_now(struct outbox_item *it, const struct rows *r, int i)
@@ -457,8 +459,7 @@ enum status outbox_renumber(struct ctx *cx, struct db *db, struct outbox_item *i
 	return ST_OK;
 }
 
-enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *it,
-			   const struct addr *messenger)
+enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *it)
 {
 	struct uuid id;
 	uuid_v7(id.b);
@@ -467,7 +468,7 @@ enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_it
 		       p_i64(it->dst_eid), p_blob(it->receiver.b, 32), p_bytes(it->payload),
 		       p_i64(it->gas_limit), p_text(it->value),
 		       p_bytes(hash_or_null(&it->ordering_key, ordered)), p_blob(it->author.b, 20),
-		       p_blob(messenger->b, 20), p_blob(it->request_id.b, 32), p_blob(it->guid.b, 32),
+		       p_blob(it->messenger.b, 20), p_blob(it->request_id.b, 32), p_blob(it->guid.b, 32),
 		       p_i64(it->nonce), p_bytes(it->packet), p_blob(it->src.tx_hash.b, 32),
 		       p_i64(it->src.block), p_blob(it->src.block_hash.b, 32), p_i64(it->src.log_index),
 		       p_i64(it->verify_required));

@@ -58,6 +58,8 @@ struct outbox_item {
 	struct bytes signature;
 	struct hash request_id;
 	struct hash chain_app_id; /* of its app */
+	struct addr messenger;    /* the contract that sends it: a Messenger, or a registry */
+	int64_t source_gas;       /* of a registry's whole transaction; else 0 */
 
 	/* Where it is. */
 	int64_t version; /* as loaded */
@@ -150,7 +152,6 @@ MUST_USE enum status outbox_save(struct ctx *cx, struct db *db, struct outbox_it
 MUST_USE enum status outbox_renumber(struct ctx *cx, struct db *db, struct outbox_item *item);
 /* Makes a message of tenant 0 for a packet that somebody else sent, in state SENT with its event; a packet that
  * is known already is left alone. */
-MUST_USE enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *item,
-				    const struct addr *messenger);
+MUST_USE enum status outbox_observe(struct ctx *cx, struct db *db, const struct outbox_item *item);
 
 #endif

@@ -14,7 +14,7 @@ JOIN message m ON m.app_id = k.app_id AND m.id = k.id ORDER BY m.app_id, m.id FO
 -- name: outbox_names_by_keys
 -- $1 request ids (of messages that may still be sent: strangers may use one as often as they like), $2 guids
 SELECT m.app_id, m.id FROM message m
-WHERE (m.request_id = ANY ($1::bytea[]) AND m.app_id <> 0 AND m.state IN ('ACCEPTED', 'AWAITING_WALLET', 'SUBMITTED'))
+WHERE (m.request_id = ANY ($1::bytea[]) AND (m.app_id <> 0 OR m.kind = 4) AND m.state IN ('ACCEPTED', 'AWAITING_WALLET', 'SUBMITTED'))
 	OR (m.guid IS NOT NULL AND m.guid = ANY ($2::bytea[]));
 
 -- name: outbox_names_tracked

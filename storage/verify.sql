@@ -55,3 +55,16 @@ WHERE j.purpose = 'SUBMIT' AND j.state IN ('RESERVED', 'SIGNED', 'BROADCAST') GR
 -- Two messages claim one packet.
 SELECT format('packet 0x%s belongs to %s messages', encode(guid, 'hex'), count(*)) AS line
 FROM message WHERE guid IS NOT NULL GROUP BY guid HAVING count(*) > 1 LIMIT 1000;
+
+-- name: verify_operations
+-- An operation's state is not what its log says last, its events have gaps, or it is not where its batch is.
+SELECT format('operation %s of app %s is %s with seq %s, its events end with %s, %s of them; its batch asks for %s', o.id, o.app_id, o.state, o.seq,
+	coalesce(e.type, 'nothing'), n.n, coalesce(t.target::text, 'nothing')) AS line
+FROM operation o
+LEFT JOIN LATERAL (SELECT type FROM event WHERE app_id = o.app_id AND message_id = o.id
+	AND type = ANY (enum_range(NULL::operation_state)::text[]) ORDER BY seq DESC LIMIT 1) e ON true
+CROSS JOIN LATERAL (SELECT count(*) AS n, coalesce(max(seq), 0) AS last FROM event WHERE app_id = o.app_id AND message_id = o.id) n
+LEFT JOIN message m ON m.app_id = 0 AND m.id = o.message_id
+LEFT JOIN LATERAL (SELECT operation_target(o, m) AS target WHERE m.id IS NOT NULL) t ON true
+WHERE e.type IS DISTINCT FROM o.state::text OR n.n <> o.seq OR n.last <> o.seq
+	OR (o.state NOT IN ('FINAL', 'REJECTED', 'FAILED', 'EXPIRED') AND coalesce(t.target, 'ACCEPTED') <> o.state) LIMIT 1000;

@@ -63,6 +63,7 @@ static inline struct world *logs_world(struct ctx *cx)
 		c->observe_waker = waker_create();
 		c->submit_waker = waker_create();
 		c->deliver_waker = waker_create();
+		c->aggregate_waker = waker_create();
 	}
 	w->notify_waker = waker_create();
 	return w;
@@ -76,6 +77,7 @@ static inline void logs_world_end(struct world *w)
 		waker_destroy(w->chains[i].observe_waker);
 		waker_destroy(w->chains[i].submit_waker);
 		waker_destroy(w->chains[i].deliver_waker);
+		waker_destroy(w->chains[i].aggregate_waker);
 	}
 	waker_destroy(w->notify_waker);
 	free(w);

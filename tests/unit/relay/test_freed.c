@@ -95,4 +95,5 @@ START_TEST(what_transactions_leave_where_it_is_waits_longer_and_longer)
 }
 END_TEST
 
-PG_SUITE("relay/freed", what_transactions_leave_where_it_is_waits_longer_and_longer, a_replaced_delivery_frees_its_messages, a_message_that_ended_meanwhile_is_left_alone)
+PG_SUITE("relay/freed", what_transactions_leave_where_it_is_waits_longer_and_longer,
+	 a_replaced_delivery_frees_its_messages, a_message_that_ended_meanwhile_is_left_alone)

@@ -179,5 +179,6 @@ START_TEST(an_absurd_tip_is_not_paid)
 }
 END_TEST
 
-PG_SUITE("relay/tend", a_transaction_no_node_takes_is_said_with_its_lane_and_offered_again, an_absurd_tip_is_not_paid, what_no_node_takes_for_its_fee_is_raised,
+PG_SUITE("relay/tend", a_transaction_no_node_takes_is_said_with_its_lane_and_offered_again,
+	 an_absurd_tip_is_not_paid, what_no_node_takes_for_its_fee_is_raised,
 	 a_fee_no_block_can_take_is_raised_beyond_the_last_raise, a_lane_without_money_goes_on_when_nothing_is_open)

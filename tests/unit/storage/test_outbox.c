@@ -333,6 +333,7 @@ static struct outbox_item observed_item(uint64_t guid)
 	return (struct outbox_item){
 		.src_eid = RIG_SRC,
 		.dst_eid = RIG_DST,
+		.messenger = rig_addr(2),
 		.receiver = rig_hash(5),
 		.payload = bytes_of("", 0),
 		.gas_limit = 1000,
@@ -351,26 +352,25 @@ START_TEST(an_observed_packet_is_one_message)
 {
 	struct rig r;
 	rig_begin(&r);
-	struct addr messenger = rig_addr(2);
 	struct outbox_item it = observed_item(80), other = observed_item(81);
 	for (int i = 0; i < 3; i++)
-		pg_ok(r.cx, outbox_observe(&r.cx, r.db, &it, &messenger));
+		pg_ok(r.cx, outbox_observe(&r.cx, r.db, &it));
 	rig_true(&r, "(SELECT count(*) = 1 FROM message WHERE app_id = 0)");
 	rig_true(&r, "(SELECT state = 'SENT' AND version = 1 AND kind = 5 AND payload = '' FROM message)");
 	rig_true(&r, "(SELECT stage = 3 AND block = 12 AND eid = 40161 FROM outbox)");
 	/* Another packet with the same request id is another message. */
-	pg_ok(r.cx, outbox_observe(&r.cx, r.db, &other, &messenger));
+	pg_ok(r.cx, outbox_observe(&r.cx, r.db, &other));
 	rig_true(&r, "(SELECT count(*) = 2 FROM message WHERE app_id = 0)");
 	/* Its block went away: when the block comes back, or with another one, it is a message anew. */
 	rig_sql(&r, "UPDATE message SET guid = NULL WHERE guid = %s", rig_hex(&r, rig_hash(80).b, 32));
 	for (int i = 0; i < 2; i++)
-		pg_ok(r.cx, outbox_observe(&r.cx, r.db, &it, &messenger));
+		pg_ok(r.cx, outbox_observe(&r.cx, r.db, &it));
 	rig_true(&r, "(SELECT count(*) = 3 FROM message WHERE app_id = 0)");
 	rig_verify(&r);
 	/* After a reorganisation another packet may have its place, and so its guid. */
 	it.packet = bytes_of("another", 7);
 	for (int i = 0; i < 2; i++)
-		pg_ok(r.cx, outbox_observe(&r.cx, r.db, &it, &messenger));
+		pg_ok(r.cx, outbox_observe(&r.cx, r.db, &it));
 	rig_true(&r, "(SELECT count(*) = 4 FROM message WHERE app_id = 0)");
 	rig_end(&r);
 }
