@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "cli/seal.h"
 #include "cli/show.h"
 
 enum { CLI_PAYLOAD_BYTES_MAX = 64 * 1024, CLI_WAIT_MS = 1000, CLI_RETRIES_MAX = 60 };
@@ -300,6 +301,7 @@ enum {
 			 BIT(VALUE) | BIT(ORDER) | BIT(AUTHOR),
 	CLI_OF_SEND = CLI_OF_MESSAGE | BIT(REF) | BIT(IDEMPOTENCY) | BIT(NONCE) | BIT(DEADLINE) |
 		      BIT(SIGNATURE) | BIT(WATCH),
+	CLI_OF_SEAL = BIT(SRC) | BIT(DST) | BIT(TO) | BIT(AUTHOR) | BIT(APP),
 	CLI_OF_LIST = BIT(STATE) | BIT(SRC) | BIT(DST) | BIT(REF) | BIT(LIMIT),
 };
 
@@ -316,5 +318,10 @@ const struct cli_command cli_commands[] = {
 	 cli_retry},
 	{"execute", "ID", 0, "Execute a committed message now.", cli_execute},
 	{"cancel", "ID", 0, "Cancel a message that was never broadcast.", cli_cancel},
+	{"x25519 new", NULL, BIT(OUT), "Make a key that payloads can be sealed to.", seal_new_key},
+	{"seal", NULL, CLI_OF_SEAL | BIT(TO_KEY) | BIT(PAYLOAD) | BIT(TEXT),
+	 "Encrypt a payload for one receiver on one way.", seal_payload},
+	{"open", "PAYLOAD", CLI_OF_SEAL | BIT(SECRET_FILE) | BIT(RAW),
+	 "Decrypt a payload that was sealed to one of your keys.", seal_open},
 };
 const size_t cli_commands_n = sizeof cli_commands / sizeof cli_commands[0];

@@ -25,7 +25,12 @@
 	X(SIGNATURE, "signature", "HEX", "of the typed data of a quote")                           \
 	X(STATE, "state", "STATE", "only messages in this state")                                  \
 	X(LIMIT, "limit", "N", "at most so many (50)")                                             \
-	X(WATCH, "watch", NULL, "follow it to its end")
+	X(WATCH, "watch", NULL, "follow it to its end")                                            \
+	X(APP, "app", "HEX", "app id, 32 bytes, of a message without a signature")                 \
+	X(TO_KEY, "to-key", "HEX", "the receiver's X25519 key, 32 bytes")                          \
+	X(SECRET_FILE, "secret-file", "FILE", "your X25519 private keys, one a line")              \
+	X(OUT, "out", "FILE", "new file for the private key")                                      \
+	X(RAW, "raw", NULL, "the bytes as they are, not in hex")
 
 enum cli_option {
 #define X(name, ...) CLI_##name,
@@ -45,7 +50,7 @@ struct cli_call {
 };
 
 struct cli_command {
-	const char *name;
+	const char *name;     /* one word or two: "x25519 new" */
 	const char *argument; /* "ID" or NULL */
 	unsigned options;     /* bits of enum cli_option */
 	const char *help;

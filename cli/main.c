@@ -165,10 +165,22 @@ static int main_run(const struct cli_command *command, struct main_line *line)
 	return line->call.ended_badly ? MAIN_ENDED_BADLY : MAIN_OK;
 }
 
-static const struct cli_command *main_find(const char *name)
+/* Do the first *used words name the command? */
+static bool main_is(const struct cli_command *command, char *const *words, int n, int *used)
+{
+	size_t first = strlen(words[0]);
+	const char *name = command->name;
+	*used = strchr(name, ' ') ? 2 : 1;
+	if (*used > n || strncmp(name, words[0], first) != 0)
+		return false;
+	return *used == 1 ? name[first] == '\0'
+			  : name[first] == ' ' && strcmp(name + first + 1, words[1]) == 0;
+}
+
+static const struct cli_command *main_find(char *const *words, int n, int *used)
 {
 	for (size_t i = 0; i < cli_commands_n; i++)
-		if (strcmp(cli_commands[i].name, name) == 0)
+		if (main_is(&cli_commands[i], words, n, used))
 			return &cli_commands[i];
 	return NULL;
 }
@@ -194,19 +206,22 @@ int main(int argc, char **argv)
 		main_print_help(line.help ? stdout : stderr);
 		return line.help ? MAIN_OK : MAIN_USAGE;
 	}
-	const struct cli_command *command = main_find(words[0]);
+	int used;
+	const struct cli_command *command = main_find(words, n, &used);
 	if (!command)
-		return main_refuse("there is no command '%s'", words[0]);
+		return main_refuse("there is no command '%s%s%s'", words[0], n > 1 ? " " : "",
+				   n > 1 ? words[1] : "");
 	if (line.help) {
 		main_print_command(command);
 		return MAIN_OK;
 	}
-	if (n - 1 != (command->argument ? 1 : 0))
-		return main_refuse("ferry %s takes %s", command->name,
-				   command->argument ? "one message" : "no argument");
+	if (n - used != (command->argument ? 1 : 0))
+		return main_refuse("ferry %s takes %s%s", command->name,
+				   command->argument ? "one " : "no argument",
+				   command->argument ? command->argument : "");
 	int foreign = main_foreign_option(command, line.given);
 	if (foreign >= 0)
 		return main_refuse("ferry %s takes no %s", command->name, texts[foreign].name);
-	line.call.id = words[1];
+	line.call.id = command->argument ? words[used] : NULL;
 	return main_run(command, &line);
 }
