@@ -42,7 +42,7 @@ contract MainRegistry is Sender {
 	uint256 public constant ANSWERS_MAX = 32; // batches a message
 	/// Gas of EndpointV2.lzReceive for an answer, each batch in it, and each rejected member.
 	uint256 public constant ANSWER_GAS = 100_000;
-	uint256 public constant ANSWER_GAS_BATCH = 60_000;
+	uint256 public constant ANSWER_GAS_BATCH = 55_000;
 	uint256 public constant ANSWER_GAS_REJECTED = 1_000;
 
 	mapping(bytes32 subject => Record) private records;
@@ -82,9 +82,10 @@ contract MainRegistry is Sender {
 	/// Writes a member of a batch to state. For anyone.
 	function claim(Leaf calldata reg, uint32 srcEid, uint64 batch, bytes32[] calldata path) external {
 		Record storage record = records[reg.subject];
+		bytes32 leaf = _leafOf(reg);
 		bytes4 reason = _standing(reg);
 
-		if (!_isLeaf(reg, srcEid, batch, path))
+		if (!_isUnder(reg, leaf, srcEid, batch, path))
 			revert NotMember();
 		if (reason == WrongOwner.selector)
 			revert WrongOwner(record.owner);
@@ -96,7 +97,7 @@ contract MainRegistry is Sender {
 		record.owner = reg.owner;
 		record.version = reg.version;
 		record.dataHash = reg.dataHash;
-		emit Recorded(reg.subject, CLAIM, srcEid, batch, _leafOf(reg));
+		emit Recorded(reg.subject, CLAIM, srcEid, batch, leaf);
 	}
 
 	/// Tells a proxy what became of its batches, up to `upTo`, that it was not told of yet: at most ANSWERS_MAX
@@ -153,7 +154,8 @@ contract MainRegistry is Sender {
 	{
 		bytes4 reason = _standing(reg);
 
-		return (reason == 0 || reason == AlreadyClaimed.selector) && _isLeaf(reg, srcEid, batch, path);
+		return (reason == 0 || reason == AlreadyClaimed.selector)
+			&& _isUnder(reg, _leafOf(reg), srcEid, batch, path);
 	}
 
 	/// What is in state. version 0: nothing yet.
@@ -175,14 +177,15 @@ contract MainRegistry is Sender {
 		return Identity.leafOf(reg.subject, reg.owner, reg.dataHash, reg.version);
 	}
 
-	function _isLeaf(Leaf calldata reg, uint32 srcEid, uint64 batch, bytes32[] calldata path)
-		private
-		view
-		returns (bool)
-	{
+	function _isUnder(
+		Leaf calldata reg,
+		bytes32 leaf,
+		uint32 srcEid,
+		uint64 batch,
+		bytes32[] calldata path
+	) private view returns (bool) {
 		// A revocation is a leaf too, but nobody's membership.
-		return reg.owner != address(0)
-			&& Identity.isUnder(batches[srcEid][batch].root, _leafOf(reg), path);
+		return reg.owner != address(0) && Identity.isUnder(batches[srcEid][batch].root, leaf, path);
 	}
 
 	/// How a leaf stands to what is in state. 0: it may be written.

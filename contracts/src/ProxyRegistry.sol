@@ -49,8 +49,8 @@ contract ProxyRegistry is Sender, Judge {
 	uint256 public constant OPERATIONS_MAX = 500; // members a batch
 	uint256 public constant WRITTEN_MAX = 50;     // of them written on arrival
 	/// Gas of EndpointV2.lzReceive for a batch, and for each of its records.
-	uint256 public constant RECEIVE_GAS = 200_000;
-	uint256 public constant WRITE_GAS = 70_000;
+	uint256 public constant RECEIVE_GAS = 150_000;
+	uint256 public constant WRITE_GAS = 55_000;
 	/// An operation is only tried when BATCH_GAS, OPERATION_GAS, OPERATION_GAS_PER_BYTE a byte of its signatures
 	/// and OPERATION_GAS_EACH for each of all operations is left: none fails because gas ran out.
 	uint256 public constant BATCH_GAS = 600_000;

@@ -1,9 +1,9 @@
 // Words for the tests of the registries: operations, their signatures, the tree, batches on their way.
+import assert from 'node:assert/strict';
 import {
-	concat, decodeAbiParameters, encodeAbiParameters, hashTypedData, keccak256, numberToHex, pad, size, slice, toHex,
-	zeroAddress, zeroHash,
+	concat, encodeAbiParameters, hashTypedData, keccak256, size, slice, toHex, zeroAddress, zeroHash,
 } from 'viem';
-import { account, accounts, deliver, packetsOf, verify } from './world.mjs';
+import { accounts, deliver, packetsOf, reasonText, verify } from './world.mjs';
 
 const FOREVER = 4102444800n;
 export const KINDS = ['', 'register', 'update', 'link', 'rotate', 'revoke'];
@@ -142,4 +142,18 @@ export async function submit(proxy, operations, options = {}) {
 export async function arrive(chain, packets, options = {}) {
 	await verify(chain, packets);
 	return deliver(chain, packets, { fields: (packet) => ({ gasLimit: askedGas(packet) }), ...options });
+}
+
+/** What `check` says of each operation: '' or the error's name. */
+export const check = async (proxy, operations) =>
+	(await proxy.read('proxy_registry', 'check', [operations])).map((reason) => (BigInt(reason) ? reasonText(reason) : ''));
+
+/** Submits, and holds `check` to what it said before. Returns what submit does, with `reasons`, one an operation. */
+export async function submitChecked(proxy, operations, options) {
+	const expected = await check(proxy, operations);
+	const sent = await submit(proxy, operations, options);
+	const reasons = operations.map(() => '');
+	for (const { index, reason } of sent.skipped) if (index < reasons.length) reasons[index] = reasonText(reason);
+	assert.deepEqual(reasons, expected, 'check and submit agree');
+	return { ...sent, reasons };
 }

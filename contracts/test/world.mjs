@@ -32,7 +32,7 @@ const CONTRACT_OF = {
 	batcher: 'Batcher', test_receiver: 'TestReceiver', executor: 'Executor', main_registry: 'MainRegistry',
 	proxy_registry: 'ProxyRegistry',
 };
-const ALL = [...Object.values(CONTRACT_OF), 'TestTarget', 'TestWallet', 'TestPeer'];
+const ALL = [...Object.values(CONTRACT_OF), 'TestTarget', 'TestWallet', 'TestPeer', 'TestCaller'];
 const ERRORS = () => ALL.flatMap((name) => artifact(name).abi.filter((x) => x.type === 'error'));
 
 /** The name and arguments in revert data: 'BadSignature', 'NonceUsed(0x…,7)'; '' for none. */
@@ -55,14 +55,14 @@ async function freePorts(count) {
 }
 
 // Between finding a port and using it somebody else may take it: then try others.
-async function startNodes(dir, tries = 5) {
-	const ports = await freePorts(DEV_CHAINS.length);
-	const chains = DEV_CHAINS.map((chain, i) => ({ ...chain, port: ports[i] }));
+async function startNodes(dir, names, tries = 5) {
+	const ports = await freePorts(names.length);
+	const chains = names.map((chain, i) => ({ ...chain, port: ports[i] }));
 	try {
 		return await startDevnet({ dir, chains, blockTime: BLOCK_TIME_S, history: 200 });
 	} catch (error) {
 		if (tries === 1) throw error;
-		return startNodes(dir, tries - 1);
+		return startNodes(dir, names, tries - 1);
 	}
 }
 
@@ -178,10 +178,14 @@ async function fetchRpc(url, method, params) {
 	return response.json();
 }
 
-/** Two chains, deployed: {a, b, stop()}. */
-export async function makeWorld() {
+/** One more rollup, for a second ProxyRegistry. */
+export const SECOND_ROLLUP = { name: 'second', eid: 40231, chainId: 31339 };
+
+/** Two chains and `more`, deployed: {a, b, c…, stop()}. */
+export async function makeWorld(...more) {
 	const dir = mkdtempSync(path.join(tmpdir(), 'ferry-contracts-'));
-	const devnet = await startNodes(dir);
+	const names = [...DEV_CHAINS, ...more];
+	const devnet = await startNodes(dir, names);
 	const stop = async () => {
 		await devnet.stop();
 		rmSync(dir, { recursive: true, force: true });
@@ -189,14 +193,14 @@ export async function makeWorld() {
 	try {
 		const options = {
 			chains: devnet.nodes.map((node, i) => ({
-				...DEV_CHAINS[i], rpc: node.rpc, admins: [accounts.relay.address], delegate: accounts.relay.address,
+				...names[i], rpc: node.rpc, admins: [accounts.relay.address], delegate: accounts.relay.address,
 				funded: Object.values(accounts).map((x) => x.address),
 			})),
 			committee: { signers: committee.map((x) => x.address), quorum: 2 },
 		};
 		const { chains } = await deployAll(options);
-		const [a, b] = chains.map((record) => new Chain(record));
-		return { a, b, stop, options, records: chains };
+		const [a, b, c] = chains.map((record) => new Chain(record));
+		return { a, b, c, stop, options, records: chains };
 	} catch (error) {
 		await stop();
 		throw error;
