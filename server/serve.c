@@ -4,6 +4,7 @@
 #include "api/config.h"
 #include "api/openapi.h"
 #include "base/clock.h"
+#include "base/lock.h"
 #include "base/log.h"
 #include "base/metric.h"
 #include "server/grpc.h"
@@ -24,6 +25,10 @@ struct serve {
 	const struct config *config;
 	struct api *api;
 	struct http *http;
+	/* The metrics page is asked for on a thread of the HTTP server's, also while that starts and gRPC ends. */
+	struct lock counted_lock;
+	struct http *counted_http;       /* guarded by counted_lock, as the next */
+	struct grpc_front *counted_grpc; /* NULL: not running */
 	struct grpc_front *grpc;
 	bool is_serving; /* as health was told last */
 };
@@ -46,20 +51,30 @@ static bool serve_ready(void *arg, struct arena *a, const char **report)
 static const char *serve_metrics(void *arg, struct arena *a)
 {
 	struct serve *s = arg;
-	struct http_stats http;
-	http_stats_read(s->http, &http);
+	struct http_stats http = {0};
+	struct grpc_counts grpc = {0};
+	lock_take(&s->counted_lock); /* held over the counting: so long neither of them is ended */
+	if (s->counted_http)
+		http_stats_read(s->counted_http, &http);
+	if (s->counted_grpc)
+		grpc_read_counts(s->counted_grpc, &grpc);
+	lock_give(&s->counted_lock);
 	metric_set(METRIC_HTTP_CONNECTIONS, 0, 0, (int64_t)http.connections);
 	metric_set(METRIC_HTTP_STREAMS, 0, 0, (int64_t)http.watchers);
 	metric_set(METRIC_HTTP_REFUSED, 0, 0, (int64_t)http.refused_in_all);
 	metric_set(METRIC_HTTP_CUT, 0, 0, (int64_t)http.cut_in_all);
-	if (s->grpc) {
-		struct grpc_counts grpc;
-		grpc_read_counts(s->grpc, &grpc);
-		metric_set(METRIC_GRPC_CALLS, 0, 0, (int64_t)grpc.live);
-		metric_set(METRIC_GRPC_STREAMS, 0, 0, (int64_t)grpc.streams);
-		metric_set(METRIC_GRPC_SHED, 0, 0, (int64_t)grpc.shed);
-	}
+	metric_set(METRIC_GRPC_CALLS, 0, 0, (int64_t)grpc.live);
+	metric_set(METRIC_GRPC_STREAMS, 0, 0, (int64_t)grpc.streams);
+	metric_set(METRIC_GRPC_SHED, 0, 0, (int64_t)grpc.shed);
 	return api_metrics(s->api, a);
+}
+
+static void serve_count(struct serve *s, struct http *http, struct grpc_front *grpc)
+{
+	lock_take(&s->counted_lock);
+	s->counted_http = http;
+	s->counted_grpc = grpc;
+	lock_give(&s->counted_lock);
 }
 
 /* Stages -------------------------------------------------------------------------------------- */
@@ -166,7 +181,9 @@ static enum status serve_start_http(struct serve *s)
 		.connections_per_ip = (unsigned)(per_ip ? per_ip : file->http.connections_max),
 		.watchers_max = (unsigned)file->limits.streams_max,
 	};
-	return http_start(s->cx, &s->http, &config, s->api);
+	TRY(http_start(s->cx, &s->http, &config, s->api));
+	serve_count(s, s->http, NULL);
+	return ST_OK;
 }
 
 static void serve_drain_http(struct serve *s)
@@ -176,6 +193,7 @@ static void serve_drain_http(struct serve *s)
 
 static void serve_stop_http(struct serve *s)
 {
+	serve_count(s, NULL, NULL);
 	http_stop(s->http);
 }
 
@@ -193,6 +211,7 @@ static enum status serve_start_grpc(struct serve *s)
 	if (!s->grpc)
 		return fail(s->cx, ST_UNAVAILABLE, "Cannot listen on %s: is another program there?",
 			    config.listen);
+	serve_count(s, s->http, s->grpc);
 	return ST_OK;
 }
 
@@ -203,6 +222,7 @@ static void serve_drain_grpc(struct serve *s)
 
 static void serve_stop_grpc(struct serve *s)
 {
+	serve_count(s, s->http, NULL);
 	grpc_stop(s->grpc, (int)s->config->file.limits.drain_ms);
 	s->grpc = NULL;
 }
@@ -278,6 +298,7 @@ static enum status serve_watch(struct serve *s)
 enum status serve_run(struct ctx *cx, const struct config *config)
 {
 	struct serve s = {.cx = cx, .config = config};
+	lock_init(&s.counted_lock);
 	process_begin(config, "serve");
 	for (size_t i = 0; i < STAGES_COUNT; i++) {
 		enum status st = stages[i].start(&s);
@@ -286,6 +307,7 @@ enum status serve_run(struct ctx *cx, const struct config *config)
 		if (st != ST_CANCELLED)
 			log_failure(LOG_ERROR, "serve.start", cx);
 		serve_end(&s, i);
+		lock_fini(&s.counted_lock);
 		return st;
 	}
 	log_event(LOG_INFO, "serve.started", "Listening: HTTP on %s, gRPC on %s, admin on %s.",
@@ -294,5 +316,6 @@ enum status serve_run(struct ctx *cx, const struct config *config)
 	if (st != ST_OK)
 		log_failure(LOG_ERROR, "serve.watch", cx);
 	serve_end(&s, STAGES_COUNT);
+	lock_fini(&s.counted_lock);
 	return st;
 }

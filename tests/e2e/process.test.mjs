@@ -16,6 +16,7 @@ const FERRYD = process.env.FERRYD ?? path.join(ROOT, 'build', process.env.SAN ||
 const home = mkdtempSync(path.join(os.tmpdir(), 'ferry-process-'));
 chmodSync(home, 0o711);
 const children = new Set();
+const roles = [];
 let passed = 0;
 let failed = 0;
 
@@ -41,6 +42,7 @@ function start(role, env = {}) {
 	const child = spawn(FERRYD, [role, '--config', config], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...env } });
 	const role_ = { child, log: '' };
 	children.add(child);
+	roles.push(role_);
 	child.stderr.on('data', (part) => { role_.log += part; });
 	role_.ended = new Promise((resolve) => child.once('close', (code, signal) => {
 		children.delete(child);
@@ -200,7 +202,7 @@ try {
 	await ending(role);
 	await relay();
 } catch (error) {
-	check(false, 'the run went through', error.stack);
+	check(false, 'the run went through', [error.stack, ...roles.map((role) => role.log.slice(-4000))].join('\n'));
 } finally {
 	for (const child of children) child.kill('SIGKILL');
 	await postgres('wipe');
