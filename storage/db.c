@@ -24,7 +24,8 @@ enum { OID_BOOLS = 1000, OID_BYTEAS = 1001, OID_TEXTS = 1009, OID_INT8S = 1016, 
 
 /* Every statement here finds its rows by an index. A table that was empty when a plan was made says
  * otherwise to the planner, and a kept plan stays when the table has grown: so scans are forbidden,
- * and plans are made for the table as it is (a fraction of a millisecond a batch). */
+ * and plans are made for the table as it is (a fraction of a millisecond a batch), but for the
+ * statements marked in storage/ *.sql that have one good plan and run for every request. */
 /* Nothing waits within a transaction, but a process may be stopped in one: the row locks of its lanes must be gone
  * before their leases are over (LEASE_S), or nobody could take them over. */
 static const char db_options[] = "-c idle_in_transaction_session_timeout=4000 -c timezone=UTC "
@@ -43,6 +44,7 @@ struct db {
 	bool in_tx;
 	struct tx_guard *guard; /* of the open transaction */
 	int timeout_ms; /* statement_timeout now in force */
+	bool one_plan;  /* plan_cache_mode now in force */
 	bool prepared[SQL_COUNT];
 	char sqlstate[6];
 	char constraint[64];
@@ -98,6 +100,7 @@ static enum status db_connect(struct ctx *cx, struct db *db)
 	memset(db->prepared, 0, sizeof db->prepared);
 	tx_end(db);
 	db->timeout_ms = 0;
+	db->one_plan = false;
 	char why[160];
 	if (PQstatus(db->conn) != CONNECTION_OK)
 		return fail(cx, ST_DB, "the database cannot be reached: %s",
@@ -173,7 +176,7 @@ static void put_be64(uint8_t *p, uint64_t v)
 
 static void array_member(struct buf *b, const void *p, size_t n)
 {
-	uint8_t *at = buf_extend(b, 4 + (p ? n : 0));
+	uint8_t *at = buf_room(b, 4 + (p ? n : 0));
 	if (!at)
 		return;
 	put_be32(at, p ? (uint32_t)n : UINT32_MAX); /* -1: NULL */
@@ -208,7 +211,7 @@ static struct bytes array_encode(struct ctx *cx, const struct db_param *p, uint3
 {
 	struct buf b;
 	buf_init(&b, cx->arena, DB_ARRAY_BYTES_MAX);
-	uint8_t *head = buf_extend(&b, p->n ? 20 : 12);
+	uint8_t *head = buf_room(&b, p->n ? 20 : 12);
 	put_be32(head, p->n ? 1 : 0);
 	put_be32(head + 4, p->type == DB_TEXTS || p->type == DB_BYTESS);
 	put_be32(head + 8, element);
@@ -348,7 +351,18 @@ static enum status db_set_timeout(struct ctx *cx, struct db *db)
 	return ST_OK;
 }
 
-static enum status db_ready(struct ctx *cx, struct db *db)
+static enum status db_set_plans(struct ctx *cx, struct db *db, bool one_plan)
+{
+	if (one_plan == db->one_plan)
+		return ST_OK;
+	TRY(db_simple(cx, db, one_plan ? "SET plan_cache_mode = force_generic_plan"
+				       : "SET plan_cache_mode = force_custom_plan"));
+	db->one_plan = one_plan;
+	return ST_OK;
+}
+
+/* A transaction keeps the mode it began with: a SET in it would be rolled back with it. */
+static enum status db_ready(struct ctx *cx, struct db *db, bool one_plan)
 {
 	if (PQstatus(db->conn) != CONNECTION_OK) {
 		db->sqlstate[0] = 0;
@@ -357,7 +371,10 @@ static enum status db_ready(struct ctx *cx, struct db *db)
 			return fail(cx, ST_DB, "the database connection was lost in a transaction");
 		TRY(db_connect(cx, db));
 	}
-	return db->in_tx ? ST_OK : db_set_timeout(cx, db);
+	if (db->in_tx)
+		return ST_OK;
+	TRY(db_set_timeout(cx, db));
+	return db_set_plans(cx, db, one_plan);
 }
 
 static enum status db_prepare(struct ctx *cx, struct db *db, enum sql_id sql,
@@ -381,7 +398,7 @@ enum status db_exec_params(struct ctx *cx, struct db *db, enum sql_id sql, struc
 	struct db_wire w;
 	for (size_t i = 0; i < params_n; i++)
 		wire_param(cx, &w, i, &params[i]);
-	TRY(db_ready(cx, db));
+	TRY(db_ready(cx, db, sql_texts[sql].one_plan));
 	TRY(db_prepare(cx, db, sql, &w, params_n));
 	PGresult *res = PQexecPrepared(db->conn, sql_name(sql), (int)params_n, w.values, w.lengths,
 				       w.formats, 1);
@@ -399,14 +416,15 @@ enum status db_exec_params(struct ctx *cx, struct db *db, enum sql_id sql, struc
 	arena_defer(cx->arena, db_release_result, res);
 	rows->res = res;
 	rows->count = PQntuples(res);
-	rows->memo = arena_array(cx->arena, ROW_MEMOS, sizeof *rows->memo);
+	rows->memo = arena_alloc(cx->arena, sizeof *rows->memo);
+	rows->memo->last = -1;
 	rows->affected = atoll(PQcmdTuples(res)); /* allowed: libpq gives digits or "" */
 	return ST_OK;
 }
 
 enum status db_script(struct ctx *cx, struct db *db, const char *sql)
 {
-	TRY(db_ready(cx, db));
+	TRY(db_ready(cx, db, false));
 	return db_simple(cx, db, sql);
 }
 
@@ -422,7 +440,7 @@ static void tx_guard_release(void *arg)
 enum status tx_begin(struct ctx *cx, struct db *db)
 {
 	assert(!db->in_tx);
-	TRY(db_ready(cx, db));
+	TRY(db_ready(cx, db, false));
 	TRY(db_simple(cx, db, "BEGIN"));
 	db->in_tx = true;
 	struct tx_guard *guard = arena_alloc(cx->arena, sizeof *guard);
@@ -460,7 +478,7 @@ void tx_rollback(struct db *db)
 enum status db_listen(struct ctx *cx, struct db *db, const char *channel)
 {
 	assert(db->listen_n < sizeof db->listen / sizeof db->listen[0]);
-	TRY(db_ready(cx, db));
+	TRY(db_ready(cx, db, false));
 	char sql[80];
 	snprintf(sql, sizeof sql, "LISTEN %s", channel);
 	TRY(db_simple(cx, db, sql));
@@ -499,7 +517,7 @@ enum status db_wait(struct ctx *cx, struct db *db, int wait_ms, bool *notified)
 enum status db_notify(struct ctx *cx, struct db *db, const char *channel)
 {
 	assert(!db->in_tx);
-	TRY(db_ready(cx, db));
+	TRY(db_ready(cx, db, false));
 	char sql[80];
 	snprintf(sql, sizeof sql, "NOTIFY %s", channel);
 	return db_simple(cx, db, sql);

@@ -77,16 +77,19 @@ static inline struct db_param p_uuids(const struct uuid *v, size_t n)
 }
 
 /* Rows, living in cx's arena. */
-enum { ROW_MEMOS = 64 };
-struct row_memo {
-	const char *name;
-	int column;
+enum { ROW_MEMO_BITS = 7 };
+struct row_memos {
+	int last; /* the column that was read last */
+	struct row_memo {
+		const char *name;
+		int column;
+	} of[1 << ROW_MEMO_BITS];
 };
 struct rows {
 	struct pg_result *res;
 	int count;
 	int64_t affected;      /* of INSERT, UPDATE, DELETE */
-	struct row_memo *memo; /* ROW_MEMOS: where columns were found */
+	struct row_memos *memo; /* where columns were found */
 };
 
 /* Runs one statement.

@@ -2,6 +2,7 @@
 #include "storage/message.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 #include "storage/time.h"
 
@@ -10,7 +11,7 @@
 /* The columns of a group, an array each. */
 struct message_columns {
 	int64_t *app_id, *kind, *submission, *execution, *src_eid, *dst_eid, *gas_limit, *method,
-		*arrival;
+		*place;
 	struct uuid *id;
 	struct bytes *receiver, *payload, *ordering_key, *author, *signature, *messenger,
 		*request_id;
@@ -21,7 +22,7 @@ struct message_columns {
 static void columns_alloc(struct arena *a, struct message_columns *c, size_t n)
 {
 	int64_t **numbers[] = {&c->app_id, &c->kind, &c->submission, &c->execution, &c->src_eid,
-			       &c->dst_eid, &c->gas_limit, &c->method, &c->arrival};
+			       &c->dst_eid, &c->gas_limit, &c->method, &c->place};
 	struct bytes **spans[] = {&c->receiver, &c->payload, &c->ordering_key, &c->author,
 				  &c->signature, &c->messenger, &c->request_id, &c->fingerprint,
 				  &c->request};
@@ -65,10 +66,34 @@ static void columns_set(struct message_columns *c, size_t i, const struct messag
 	c->request_id[i] = bytes_of(m->request_id.b, 32);
 	c->client_ref[i] = m->client_ref;
 	c->method[i] = m->method;
-	c->arrival[i] = m->arrival;
 	c->key[i] = m->key;
 	c->fingerprint[i] = bytes_of(m->fingerprint.b, 32);
 	c->request[i] = bytes_not_null(m->request);
+}
+
+struct arrival {
+	int64_t at;
+	size_t i;
+};
+
+static int arrival_compare(const void *a, const void *b)
+{
+	const struct arrival *x = a, *y = b;
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return (x->i > y->i) - (x->i < y->i);
+}
+
+/* Which came first, second, … */
+static void columns_place(struct arena *a, struct message_columns *c,
+			  const struct message_new *const *items, size_t n)
+{
+	struct arrival *arrivals = arena_array(a, n, sizeof *arrivals);
+	for (size_t i = 0; i < n; i++)
+		arrivals[i] = (struct arrival){items[i]->arrival, i};
+	qsort(arrivals, n, sizeof *arrivals, arrival_compare);
+	for (size_t i = 0; i < n; i++)
+		c->place[arrivals[i].i] = (int64_t)i + 1;
 }
 
 enum status message_insert(struct ctx *cx, struct db *db, bool *inserted, int64_t *created_us,
@@ -79,6 +104,7 @@ enum status message_insert(struct ctx *cx, struct db *db, bool *inserted, int64_
 	columns_alloc(cx->arena, &c, n);
 	for (size_t i = 0; i < n; i++)
 		columns_set(&c, i, items[i]);
+	columns_place(cx->arena, &c, items, n);
 	struct rows rows;
 	TRY(db_exec(cx, db, SQL_MESSAGE_INSERT, &rows, p_i64s(c.app_id, n), p_uuids(c.id, n),
 		    p_i64s(c.kind, n), p_i64s(c.submission, n), p_i64s(c.execution, n),
@@ -87,7 +113,7 @@ enum status message_insert(struct ctx *cx, struct db *db, bool *inserted, int64_
 		    p_bytess(c.author, n), p_texts(c.author_nonce, n), p_texts(c.deadline, n),
 		    p_bytess(c.signature, n), p_bytess(c.messenger, n), p_bytess(c.request_id, n),
 		    p_texts(c.client_ref, n), p_i64s(c.method, n), p_texts(c.key, n),
-		    p_bytess(c.fingerprint, n), p_bytess(c.request, n), p_i64s(c.arrival, n)));
+		    p_bytess(c.fingerprint, n), p_bytess(c.request, n), p_i64s(c.place, n)));
 	/* The rows come in the order of the items, those left out missing. */
 	int row = 0;
 	struct uuid id = {{0}};

@@ -1,29 +1,28 @@
 -- SPDX-License-Identifier: Apache-2.0
 
--- name: message_insert
+-- name: message_insert one plan
 -- Arrays, one member a message, sorted by (app, key): $1 app_id, $2 id, $3 kind, $4 submission, $5 execution,
 -- $6 src_eid, $7 dst_eid, $8 receiver, $9 payload, $10 gas_limit, $11 ordering_key, $12 author,
 -- $13 author_nonce, $14 deadline, $15 signature, $16 messenger, $17 request_id, $18 client_ref,
--- $19 idempotency_method, $20 idempotency_key, $21 fingerprint, $22 request, $23 arrival. Numbers are given in the order of arrival.
+-- $19 idempotency_method, $20 idempotency_key, $21 fingerprint, $22 request, $23 which in the order of arrival, from 1:
+-- numbers are given in that order, rows stored in the order of the arrays, which takes no sort.
 -- Any taken key leaves its message out: the idempotency key, or the author's nonce.
-WITH item AS MATERIALIZED (
-	SELECT nextval('message_num') AS num, u.* FROM (SELECT *
-	FROM unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
-		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bytea[],
-		$13::text[], $14::text[], $15::bytea[], $16::bytea[], $17::bytea[], $18::text[],
-		$19::bigint[], $20::text[], $21::bytea[], $22::bytea[], $23::bigint[]) WITH ORDINALITY
-		AS u (app_id, id, kind, submission, execution, src_eid, dst_eid, receiver, payload,
-		gas_limit, ordering_key, author, author_nonce, deadline, signature, messenger, request_id,
-		client_ref, method, key, fingerprint, request, arrival, place)
-	ORDER BY arrival, place) u
-), m AS (
+WITH m AS (
 	INSERT INTO message (app_id, id, num, kind, submission, execution, src_eid, dst_eid, receiver,
 		payload, gas_limit, ordering_key, author, author_nonce, deadline, signature, messenger,
 		request_id, client_ref, idempotency_method, idempotency_key, fingerprint, request)
-	SELECT app_id, id, num, kind, submission, execution, src_eid, dst_eid, receiver, payload,
-		gas_limit, ordering_key, author, coalesce(author_nonce::numeric, num), deadline::numeric,
+	SELECT app_id, id, nums[place], kind, submission, execution, src_eid, dst_eid, receiver, payload,
+		gas_limit, ordering_key, author, coalesce(author_nonce::numeric, nums[place]), deadline::numeric,
 		signature, messenger, request_id, client_ref, method, key, fingerprint, request
-	FROM item ORDER BY place
+	FROM (SELECT array_agg(nextval('message_num')) AS nums
+		FROM generate_series(1, cardinality($1::bigint[]))) AS given,
+	unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bytea[],
+		$13::text[], $14::text[], $15::bytea[], $16::bytea[], $17::bytea[], $18::text[],
+		$19::bigint[], $20::text[], $21::bytea[], $22::bytea[], $23::bigint[])
+		AS u (app_id, id, kind, submission, execution, src_eid, dst_eid, receiver, payload,
+		gas_limit, ordering_key, author, author_nonce, deadline, signature, messenger, request_id,
+		client_ref, method, key, fingerprint, request, place)
 	ON CONFLICT DO NOTHING
 	RETURNING app_id, id, num, src_eid, created_at
 ), e AS (
@@ -41,8 +40,9 @@ SELECT k.n - 1 AS index, m.app_id, m.id, m.fingerprint, m.request
 FROM unnest($1::bigint[], $2::bigint[], $3::text[]) WITH ORDINALITY AS k (app_id, method, key, n)
 JOIN message m ON m.app_id = k.app_id AND m.idempotency_method = k.method AND m.idempotency_key = k.key;
 
--- name: message_read
--- Arrays: $1 app_id, $2 id
+-- name: message_read one plan
+-- Arrays: $1 app_id, $2 id. Written so that a plan made while the tables are empty is the right one when they are large: only the
+-- primary key gives the order without a sort, and OFFSET 0 allows no join but a look-up each. A test looks at the plan.
 SELECT k.n - 1 AS index, m.app_id, m.id, m.version, m.state, m.kind, m.submission, m.execution,
 	m.src_eid, m.dst_eid, m.receiver, m.payload, m.gas_limit, nullif(m.value, 0)::text AS value,
 	m.ordering_key, m.signature IS NOT NULL AS is_signed, coalesce(m.author, m.submitter) AS author,
@@ -53,8 +53,9 @@ SELECT k.n - 1 AS index, m.app_id, m.id, m.version, m.state, m.kind, m.submissio
 	m.created_at, m.updated_at, o.due_at, o.id IS NOT NULL AS is_open,
 	o.signer IS NOT NULL AS is_carried
 FROM unnest($1::bigint[], $2::uuid[]) WITH ORDINALITY AS k (app_id, id, n)
-JOIN message m ON m.app_id = k.app_id AND m.id = k.id
-LEFT JOIN outbox o ON o.app_id = k.app_id AND o.id = k.id;
+JOIN LATERAL (SELECT * FROM message WHERE (app_id, id) >= (k.app_id, k.id) ORDER BY app_id, id LIMIT 1) m
+	ON m.app_id = k.app_id AND m.id = k.id
+LEFT JOIN LATERAL (SELECT id, due_at, signer FROM outbox WHERE app_id = k.app_id AND id = k.id OFFSET 0) o ON true;
 
 -- name: message_by_guids
 -- $1 guids

@@ -58,5 +58,39 @@ START_TEST(names_are_said_once_and_begin_with_their_file)
 }
 END_TEST
 
+/* One plan serves for as long as its connection: made on empty tables, it must suit full ones. */
+static void plan_is_by_key(struct rig *r)
+{
+	rig_sql(r,
+		"SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; PREPARE r AS %s",
+		sql_text(SQL_MESSAGE_READ));
+	rig_sql(r, "DO $$ DECLARE line text; plan text := ''; BEGIN "
+		   "FOR line IN EXECUTE 'EXPLAIN EXECUTE r(ARRAY[1], ARRAY[gen_random_uuid()])' LOOP "
+		   "plan := plan || line; END LOOP; "
+		   "IF plan LIKE '%%Hash%%' OR plan LIKE '%%Merge%%' OR plan LIKE '%%Sort%%' "
+		   "OR plan NOT LIKE '%%message_pkey%%Index Cond: (ROW(app_id, id) >= ROW(k.app_id, k.id))%%' "
+		   "OR plan NOT LIKE '%%outbox_pkey%%Index Cond: ((app_id = k.app_id) AND (id = k.id))%%' "
+		   "THEN RAISE EXCEPTION '%%', plan; END IF; END $$");
+	rig_sql(r, "DEALLOCATE r");
+}
+
+START_TEST(the_one_plan_of_reads_is_by_key)
+{
+	struct rig r;
+	rig_begin(&r);
+	plan_is_by_key(&r);
+	rig_sql(&r, "ANALYZE message, outbox");
+	plan_is_by_key(&r);
+	rig_sql(&r, "VACUUM message");
+	rig_sql(&r, "VACUUM outbox");
+	plan_is_by_key(&r);
+	rig_sql(&r, "INSERT INTO outbox (app_id, id, eid, stage, num) "
+		    "SELECT 1, gen_random_uuid(), 1, 1, n FROM generate_series(1, 2000) n");
+	rig_sql(&r, "ANALYZE outbox");
+	plan_is_by_key(&r);
+	rig_end(&r);
+}
+END_TEST
+
 PG_SUITE("storage/sql", every_statement_fits_the_schema, a_statement_that_does_not_fit_is_found,
-	 names_are_said_once_and_begin_with_their_file)
+	 names_are_said_once_and_begin_with_their_file, the_one_plan_of_reads_is_by_key)
