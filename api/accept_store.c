@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The storing side: all that waits becomes one statement, which is its own transaction: message,
- * event and outbox row of each item. No timer: while one group commits, the next one gathers.
+ * event and outbox row of each item. No timer: while one group commits, the next one gathers. Two
+ * small groups side by side would cost more than one after the other, so small ones take turns.
  *
  * Every failure has one answer. A key that is taken: what is stored under it is read, and replayed
  * or refused. Data the database refuses: the group is halved until the culprit is alone. A lock
@@ -26,6 +27,8 @@ enum {
 	STORE_WORKS_MAX = 2048,
 	STORE_SQL_MS = 1500,     /* a healthy group takes a few milliseconds */
 	STORE_ALONE_MS = 200,    /* what waits for a lock, alone */
+	STORE_LARGE = 256,       /* items that are stored beside another group */
+	STORE_TURN_MS = 50,      /* a group that waits for a lock holds up the next no longer */
 	STORE_PATIENCE_MS = 5000,
 	STORE_TRIES_MAX = 5,     /* of deadlocks */
 };
@@ -38,7 +41,30 @@ struct store {
 	const struct world_view *world;
 	int64_t begun_ms; /* of the group */
 	bool any_stored;
+	bool has_turn;
 };
+
+static void turn_take(struct store *s)
+{
+	struct lock *l = &s->api->store_turn;
+	int64_t until = clock_mono_ms() + STORE_TURN_MS;
+	lock_take(l);
+	while (s->api->store_turn_is_taken && clock_mono_ms() < until)
+		lock_wait(l, STORE_TURN_MS);
+	s->api->store_turn_is_taken = s->has_turn = true;
+	lock_give(l);
+}
+
+static void turn_give(struct store *s)
+{
+	if (!s->has_turn)
+		return;
+	s->has_turn = false;
+	lock_take(&s->api->store_turn);
+	s->api->store_turn_is_taken = false;
+	lock_give(&s->api->store_turn);
+	lock_tell(&s->api->store_turn);
+}
 
 /* Resolving ------------------------------------------------------------------------------------ */
 
@@ -344,6 +370,7 @@ static void store_works(struct store *s, struct accept_work **works, size_t work
 	qsort(items, n, sizeof *items, item_compare);
 	while (n > 0)
 		n = store_round(s, items, n, ms);
+	turn_give(s); /* the next group is stored while this one is answered */
 	if (s->any_stored)
 		bell_ring(s->api->bell, true);
 	s->world = survey_take(s->api->survey);
@@ -363,19 +390,21 @@ static void store_works(struct store *s, struct accept_work **works, size_t work
 	arena_reset(s->arena);
 }
 
-/* All that waits, up to a group's size. Returns 0 at the end. */
+/* All that waits, up to a group's size. What is not large waits for its turn, and takes along what
+ * came meanwhile. Returns 0 at the end. */
 static size_t store_gather(struct store *s, struct accept_work **works)
 {
 	struct queue *q = s->api->queues[QUEUE_ACCEPT];
-	size_t n = 0, items = 0;
-	do {
-		size_t got = queue_pop(q, (void **)works + n, STORE_TAKE_MAX, n ? 0 : -1);
-		if (got == 0)
-			break;
+	size_t n = 0, items = 0, got;
+	while ((got = queue_pop(q, (void **)works + n, STORE_TAKE_MAX, n ? 0 : -1)) > 0) {
 		for (size_t i = 0; i < got; i++)
 			items += works[n + i]->n;
 		n += got;
-	} while (items < STORE_GROUP_MAX && n + STORE_TAKE_MAX <= STORE_WORKS_MAX);
+		if (items >= STORE_GROUP_MAX || n + STORE_TAKE_MAX > STORE_WORKS_MAX)
+			break;
+		if (items < STORE_LARGE && !s->has_turn)
+			turn_take(s);
+	}
 	return n;
 }
 

@@ -86,6 +86,7 @@ struct api *api_create(struct ctx *cx, const struct api_config *config)
 	copy_config(api->arena, &api->config, config);
 	for (int i = 0; i < API_QUEUES_COUNT; i++)
 		api->queues[i] = queue_create(api->config.queue_depth);
+	lock_init(&api->store_turn);
 	api->keys = keys_create();
 	api->survey = survey_create();
 	api->bell = bell_create();
@@ -152,6 +153,7 @@ void api_destroy(struct api *api)
 	bell_destroy(api->bell);
 	survey_destroy(api->survey);
 	keys_destroy(api->keys);
+	lock_fini(&api->store_turn);
 	for (int i = 0; i < API_QUEUES_COUNT; i++)
 		queue_destroy(api->queues[i]);
 	arena_destroy(api->arena);

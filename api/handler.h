@@ -18,6 +18,7 @@
 
 #include "api/config.h"
 #include "api/explain.h"
+#include "base/lock.h"
 #include "base/queue.h"
 #include "base/thread.h"
 #include "storage/db.h"
@@ -42,6 +43,8 @@ struct api {
 	struct watch *watch;
 	struct bell *bell;
 	struct quotes *quotes;
+	struct lock store_turn;
+	bool store_turn_is_taken; /* guarded by store_turn */
 	_Atomic bool is_draining;
 	_Atomic bool is_stopping; /* threads that wait for time or the database end */
 	_Atomic long calls;       /* under way */
