@@ -102,7 +102,7 @@ static void put_bytes(struct buf *b, enum json_style style, const ProtobufCBinar
 {
 	size_t n = data->len;
 	if (style == JSON_REST) {
-		char *at = (char *)buf_extend(b, 2 * n + 4);
+		char *at = (char *)buf_room(b, 2 * n + 4);
 		if (!at)
 			return;
 		memcpy(at, "\"0x", 3);
@@ -112,7 +112,7 @@ static void put_bytes(struct buf *b, enum json_style style, const ProtobufCBinar
 	}
 	buf_putc(b, '"');
 	size_t room = (n + 2) / 3 * 4 + 1;
-	uint8_t *at = buf_extend(b, room);
+	uint8_t *at = buf_room(b, room);
 	if (at) {
 		/* EVP_EncodeBlock ends its text with a NUL, which the closing quote replaces. */
 		int len = n > 0 ? EVP_EncodeBlock(at, data->data, (int)n) : 0;
@@ -263,7 +263,7 @@ static void put_member_name(struct buf *b, enum json_style style, const char *na
 		name = camel;
 	}
 	size_t n = strlen(name);
-	char *at = (char *)buf_extend(b, n + (first ? 3 : 4));
+	char *at = (char *)buf_room(b, n + (first ? 3 : 4));
 	if (!at)
 		return;
 	if (!first)
@@ -358,7 +358,7 @@ struct bytes api_json_encode(struct arena *a, enum json_style style, const Proto
 {
 	struct buf b;
 	buf_init(&b, a, JSON_ENCODE_BYTES_MAX);
-	buf_extend(&b, JSON_ENCODE_BYTES_FIRST);
+	buf_room(&b, JSON_ENCODE_BYTES_FIRST);
 	b.n = 0;
 	put_message(&b, style, m);
 	assert(!b.overflow);

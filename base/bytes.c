@@ -51,7 +51,7 @@ void buf_init(struct buf *b, struct arena *a, size_t max)
 	*b = (struct buf){.arena = a, .max = max};
 }
 
-uint8_t *buf_extend(struct buf *b, size_t n)
+uint8_t *buf_room(struct buf *b, size_t n)
 {
 	if (b->overflow || n > b->max || b->n > b->max - n) {
 		b->overflow = true;
@@ -68,15 +68,21 @@ uint8_t *buf_extend(struct buf *b, size_t n)
 		b->room = room;
 	}
 	uint8_t *at = b->p + b->n;
-	if (n) /* an empty buffer has no memory yet */
-		memset(at, 0, n);
 	b->n += n;
+	return at;
+}
+
+uint8_t *buf_extend(struct buf *b, size_t n)
+{
+	uint8_t *at = buf_room(b, n);
+	if (at && n) /* an empty buffer has no memory yet */
+		memset(at, 0, n);
 	return at;
 }
 
 void buf_put(struct buf *b, const void *p, size_t n)
 {
-	uint8_t *at = buf_extend(b, n);
+	uint8_t *at = buf_room(b, n);
 	if (at && n)
 		memcpy(at, p, n);
 }

@@ -50,7 +50,9 @@ void buf_put(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Appends n zero bytes and returns where they are; NULL when over the maximum. */
+/* Appends n bytes that the caller writes and returns where they are; NULL when over the maximum. */
+uint8_t *buf_room(struct buf *b, size_t n);
+/* The same, the bytes zero. */
 uint8_t *buf_extend(struct buf *b, size_t n);
 struct bytes buf_bytes(const struct buf *b);
 /* The text so far, NUL-terminated, in the arena. */

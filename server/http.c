@@ -12,7 +12,7 @@
 
 enum {
 	/* A head of 16 KiB with its header list, and room for the answer's head. */
-	HTTP_CONNECTION_BYTES = 32 * 1024,
+	HTTP_CONNECTION_BYTES = 24 * 1024,
 	HTTP_ADMIN_CONNECTIONS = 64,
 	HTTP_STOP_POLL_MS = 5,
 };

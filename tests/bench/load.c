@@ -19,8 +19,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <stdbool.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -290,14 +291,18 @@ int main(int argc, char **argv)
 	load.end_us = load.begun_us + (int64_t)(seconds * 1e6);
 	run();
 	double took = (double)(clock_mono_us() - load.begun_us) / 1e6;
+	struct rusage used;
+	getrusage(RUSAGE_SELF, &used);
+	double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+		     (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 	qsort(load.samples, load.samples_n, sizeof *load.samples, compare);
 	printf("{\"answers\":%zu,\"seconds\":%.3f,\"per_s\":%.1f,\"p50_ms\":%.3f,\"p90_ms\":%.3f,"
 	       "\"p99_ms\":%.3f,\"max_ms\":%.3f,\"ok\":%llu,\"refused\":%llu,\"failed\":%llu,"
-	       "\"broken\":%llu,\"bytes\":%zu}\n",
+	       "\"broken\":%llu,\"bytes\":%zu,\"cpu_s\":%.3f}\n",
 	       load.samples_n, took, (double)load.samples_n / took, percentile_ms(0.5),
 	       percentile_ms(0.9), percentile_ms(0.99), percentile_ms(1),
 	       (unsigned long long)load.statuses[2], (unsigned long long)load.statuses[4],
 	       (unsigned long long)load.statuses[5], (unsigned long long)load.broken,
-	       load.bytes_in);
+	       load.bytes_in, cpu);
 	return 0;
 }
