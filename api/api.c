@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/handler.h"
+#include "api/identity.h"
 #include "api/keys.h"
 #include "api/quote.h"
 #include "api/watch.h"
@@ -14,6 +15,7 @@
 const char *const api_queue_names[API_QUEUES_COUNT] = {
 	[QUEUE_ACCEPT] = "accept", [QUEUE_CHECK] = "check", [QUEUE_READ] = "read",
 	[QUEUE_WORK] = "work",	   [QUEUE_CHAIN] = "chain", [QUEUE_KEYS] = "keys",
+	[QUEUE_IDENTITY] = "identity",
 };
 
 /* Life ----------------------------------------------------------------------------------------- */
@@ -113,6 +115,7 @@ void api_start(struct api *api)
 		{"api-check", check_run, api->config.check_threads},
 		{"api-chain", chain_run, api->config.chain_threads},
 		{"api-accept", accept_run, api->config.accept_threads},
+		{"api-identity", identity_run, 1},
 		{"api-watch", watch_run, 1},
 		{"api-read", read_run, api->config.read_threads},
 		{"api-work", work_run, api->config.work_threads},
@@ -243,6 +246,9 @@ void handler_route(struct api *api, struct api_call *call)
 		return;
 	case API_QUEUE_WORK:
 		handler_push(api, m->id == API_CREATE_QUOTE ? QUEUE_CHAIN : QUEUE_WORK, call, call);
+		return;
+	case API_QUEUE_IDENTITY:
+		handler_push(api, QUEUE_IDENTITY, call, call);
 		return;
 	case API_QUEUE_STREAM:
 		handler_push(api, QUEUE_WORK, call, call); /* the name is looked up first */

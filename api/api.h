@@ -10,7 +10,13 @@
 
 #include "base/ctx.h"
 
-enum api_queue { API_QUEUE_ACCEPT, API_QUEUE_READ, API_QUEUE_WORK, API_QUEUE_STREAM };
+enum api_queue {
+	API_QUEUE_ACCEPT,
+	API_QUEUE_READ,
+	API_QUEUE_WORK,
+	API_QUEUE_STREAM,
+	API_QUEUE_IDENTITY
+};
 enum api_access { API_ACCESS_PUBLIC, API_ACCESS_ANY, API_ACCESS_SECRET };
 
 enum api_method_id {

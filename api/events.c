@@ -46,10 +46,8 @@ static enum status cursor_lost(struct ctx *cx)
 		"the cursor cannot be honoured any more: list the messages, then follow from now");
 }
 
-/* ST_INVALID for what is no cursor at all; ST_GONE for one that is not, or no longer, of this feed.
- */
-static enum status cursor_parse(struct work *w, struct event_position *out, const char *text,
-				const char *pointer)
+enum status events_cursor(struct work *w, struct event_position *out, const char *text,
+			  const char *pointer)
 {
 	struct event_position now, end;
 	if (strlen(text) != EVENTS_CURSOR_CHARS) {
@@ -73,7 +71,7 @@ enum status events_of_app(struct work *w)
 	size_t n, size = work_page_size(w->cx, in->page_size);
 	TRY(validate_end(w->cx));
 	if (in->page_token[0])
-		TRY(cursor_parse(w, &at, in->page_token, "/page_token"));
+		TRY(events_cursor(w, &at, in->page_token, "/page_token"));
 	TRY(event_feed(w->cx, w->db, &events, &n, w->call->who.app_id, at, size));
 	if (n > 0)
 		at = events[n - 1].at;
@@ -108,7 +106,7 @@ enum status events_watch_app(struct work *w)
 		(const Ferry__V1__WatchEventsRequest *)w->call->request;
 	struct event_position at, end;
 	if (in->cursor[0])
-		TRY(cursor_parse(w, &at, in->cursor, "/cursor"));
+		TRY(events_cursor(w, &at, in->cursor, "/cursor"));
 	else
 		TRY(event_now(w->cx, w->db, &at, &end));
 	return watch_feed(w->api->watch, w->cx, &w->call->stream, w->call->who.app_id, at);

@@ -157,6 +157,13 @@ static Ferry__V1__Eta *explain_eta(struct arena *a, const struct world_view *w,
 	return eta;
 }
 
+void explain_as(Ferry__V1__Explanation *e, Ferry__V1__Reason reason)
+{
+	e->reason = reason;
+	e->owner = reasons[reason].owner;
+	e->next_action = (char *)reasons[reason].next_action;
+}
+
 Ferry__V1__Explanation *explain(struct arena *a, const struct world_view *w,
 				const struct message *m, int64_t now_us)
 {

@@ -55,6 +55,8 @@ bool world_is_over_limit(const struct world_view *w, int64_t app_id);
 /* NULL once the message is final. In the arena. */
 Ferry__V1__Explanation *explain(struct arena *a, const struct world_view *w,
 				const struct message *m, int64_t now_us);
+/* The same with another reason, which has an owner and a next action of its own. */
+void explain_as(Ferry__V1__Explanation *e, Ferry__V1__Reason reason);
 /* The reason alone: explain's first part. 0 once final. */
 int explain_reason(const struct world_view *w, const struct message *m, int64_t now_us,
 		   const char **evidence);

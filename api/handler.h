@@ -5,6 +5,7 @@
  *
  *   submit ─ keys ─ route ─┬─ check ──┬─ accept   store, a group a transaction
  *                          │   chain ─┘           (chain: ask nodes: quotes, contract wallets)
+ *                          ├─ identity            signed operations, a group a statement
  *                          ├─ read                GetMessage, a group a statement
  *                          ├─ work                everything else, one by one
  *                          └─ watch               events, as they happen
@@ -30,7 +31,15 @@ struct bell;
 struct quotes;
 
 /* The queues, in the order of api_queue_names. */
-enum handler_queue { QUEUE_ACCEPT, QUEUE_CHECK, QUEUE_READ, QUEUE_WORK, QUEUE_CHAIN, QUEUE_KEYS };
+enum handler_queue {
+	QUEUE_ACCEPT,
+	QUEUE_CHECK,
+	QUEUE_READ,
+	QUEUE_WORK,
+	QUEUE_CHAIN,
+	QUEUE_KEYS,
+	QUEUE_IDENTITY
+};
 
 struct api {
 	struct arena *arena;

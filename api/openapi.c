@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "api/api.h"
+#include "api/json_map.h"
 #include "api/openapi_schema.h"
 #include "ferry/v1/types.pb-c.h"
 
@@ -42,7 +43,8 @@ static const char *tag_of(struct openapi *o, const struct api_method *m)
 	const char *name = strrchr(m->service, '.') + 1;
 	const char *end = strstr(name, "Service");
 	assert(end);
-	return arena_printf(o->arena, "%.*ss", (int)(end - name), name);
+	bool is_y = end[-1] == 'y'; /* "Identities" */
+	return arena_printf(o->arena, "%.*s%s", (int)(end - name) - is_y, name, is_y ? "ies" : "s");
 }
 
 static bool is_get(const struct api_method *m)
@@ -55,10 +57,35 @@ static bool has_id(const struct api_method *m)
 	return strstr(m->path, "{id}") != NULL;
 }
 
+/* Can it wait for a change, and has its answer a tag? */
+static bool waits(const struct api_method *m)
+{
+	return m->id == API_GET_MESSAGE || m->id == API_GET_IDENTITY;
+}
+
+/* Is it events, as a list or as they happen? */
+static bool streams(const struct api_method *m)
+{
+	return m->id == API_LIST_MESSAGE_EVENTS || m->id == API_LIST_EVENTS ||
+	       m->id == API_LIST_IDENTITY_EVENTS;
+}
+
+/* The forms of the id in a path. */
+static const char *id_pattern(const struct api_method *m)
+{
+	if (strncmp(m->path, "/v1/identities/", 15) == 0)
+		return "^(idn_[0-9a-f]{32}|did:pkh:eip155:[0-9]{1,20}:0x[0-9a-fA-F]{40})$";
+	if (m->id == API_GET_OPERATION)
+		return "^idop_[0-9a-f]{32}$";
+	if (m->id == API_GET_BATCH)
+		return "^bat_[0-9a-f]{32}$";
+	return "^(msg_[0-9a-f]{32}|0x[0-9a-fA-F]{64})$";
+}
+
 /* Does the member come by a header or another name instead of as it is called? */
 static bool is_renamed(const struct api_method *m, const char *name)
 {
-	return m->id == API_GET_MESSAGE &&
+	return waits(m) &&
 	       (strcmp(name, "wait_ms") == 0 || strcmp(name, "if_none_match") == 0);
 }
 
@@ -104,7 +131,7 @@ static json_t *parameters_of(struct openapi *o, const struct api_method *m)
 	json_t *list = json_array();
 	if (has_id(m)) {
 		const char *comment = openapi_comment(o, m->request->name, "id");
-		json_t *schema = text_schema("^(msg_[0-9a-f]{32}|0x[0-9a-fA-F]{64})$");
+		json_t *schema = text_schema(id_pattern(m));
 		add_parameter(list, "path", "id", true,
 			      *comment ? comment : "The message's id (msg_…) or guid (0x…).",
 			      schema);
@@ -116,7 +143,7 @@ static json_t *parameters_of(struct openapi *o, const struct api_method *m)
 			      "New for each message; the same again replays the first answer. "
 			      "Kept for 7 days and until the message is final.",
 			      text_schema("^[!-~]{16,255}$"));
-	if (m->id == API_GET_MESSAGE) {
+	if (waits(m)) {
 		add_parameter(list, "query", "wait", false,
 			      "Waits up to so long (30s) for a change: until the ETag differs from "
 			      "If-None-Match, else for the first change.",
@@ -124,7 +151,7 @@ static json_t *parameters_of(struct openapi *o, const struct api_method *m)
 		add_parameter(list, "header", "If-None-Match", false,
 			      "The ETag of what the client has.", text_schema(NULL));
 	}
-	if (m->id == API_LIST_MESSAGE_EVENTS || m->id == API_LIST_EVENTS)
+	if (streams(m))
 		add_parameter(list, "header", "Last-Event-ID", false,
 			      "With Accept: text/event-stream: only what came after this event.",
 			      text_schema(NULL));
@@ -145,6 +172,23 @@ static json_t *body_of(struct openapi *o, const struct api_method *m)
 			      "application/json", "schema", schema, "example", example));
 }
 
+/* What others define has no schema of ours. */
+static json_t *reply_schema(struct openapi *o, const struct api_method *m)
+{
+	if (json_map_shape(m->reply) == JSON_SHAPE_STRUCT)
+		return made(json_pack("{s:s}", "type", "object"));
+	return openapi_schema(o, m->reply, true);
+}
+
+static json_t *reply_example(struct openapi *o, const struct api_method *m)
+{
+	if (json_map_shape(m->reply) == JSON_SHAPE_STRUCT)
+		return made(json_pack("{s:s}", "id",
+				      "did:pkh:eip155:31338:"
+				      "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"));
+	return openapi_example(o, m->reply, true, NULL);
+}
+
 static json_t *success_of(struct openapi *o, const struct api_method *m)
 {
 	json_t *reply = made(json_pack("{s:s,s:{s:{s:o,s:o}}}", "description",
@@ -152,21 +196,20 @@ static json_t *success_of(struct openapi *o, const struct api_method *m)
 					       openapi_comment(o, m->reply->name, NULL) :
 					       "Done.",
 				       "content", "application/json", "schema",
-				       openapi_schema(o, m->reply, true), "example",
-				       openapi_example(o, m->reply, true, NULL)));
+				       reply_schema(o, m), "example", reply_example(o, m)));
 	json_t *headers = made(json_pack("{s:{s:s}}", "X-Request-Id", "$ref",
 					 "#/components/headers/RequestId"));
-	if (m->id == API_SEND_MESSAGE)
+	if (m->id == API_SEND_MESSAGE || m->id == API_REGISTER_IDENTITY)
 		json_object_update_new(headers,
 				       json_pack("{s:{s:s},s:{s:s}}", "Location", "$ref",
 						 "#/components/headers/Location",
 						 "Idempotency-Replayed", "$ref",
 						 "#/components/headers/IdempotencyReplayed"));
-	if (m->id == API_GET_MESSAGE)
+	if (waits(m))
 		json_object_set_new(headers, "ETag",
 				    json_pack("{s:s}", "$ref", "#/components/headers/ETag"));
 	json_object_set_new(reply, "headers", headers);
-	if (m->id == API_LIST_MESSAGE_EVENTS || m->id == API_LIST_EVENTS)
+	if (streams(m))
 		json_object_set_new(
 			json_object_get(reply, "content"), "text/event-stream",
 			json_pack("{s:{s:s,s:s}}", "schema", "type", "string", "description",
@@ -179,15 +222,17 @@ static json_t *success_of(struct openapi *o, const struct api_method *m)
 static bool can_fail_with(const struct api_method *m, int http)
 {
 	bool post = !is_get(m), key = m->queue == API_QUEUE_ACCEPT;
+	bool quote = m->id == API_CREATE_QUOTE || m->queue == API_QUEUE_IDENTITY;
 	switch (http) {
 	case 400: case 401: case 403: case 406: case 429: case 500: case 503: case 504:
 		return true;
 	case 404:
-		return has_id(m);
+		return has_id(m) || quote;
 	case 409:
-		return key;
+		return key || quote || m->id == API_GET_IDENTITY_PROOF;
 	case 410:
-		return m->id == API_LIST_EVENTS;
+		return m->id == API_LIST_EVENTS || m->id == API_LIST_IDENTITY_EVENTS ||
+		       m->id == API_GET_DID_DOCUMENT;
 	case 412:
 		return post && has_id(m);
 	case 413: case 415: case 501:
@@ -221,7 +266,7 @@ static json_t *responses_of(struct openapi *o, const struct api_method *m)
 	json_t *responses = json_object();
 	snprintf(code, sizeof code, "%d", m->http);
 	json_object_set_new(responses, code, success_of(o, m));
-	if (m->id == API_GET_MESSAGE)
+	if (waits(m))
 		json_object_set_new(responses, "304",
 				    json_pack("{s:s}", "description",
 					      "What the client has is current."));
@@ -350,8 +395,8 @@ static json_t *components(struct openapi *o, json_t *responses)
 		"{s:o,s:o,s:{s:o,s:o,s:o,s:o,s:o},s:{s:{s:s,s:s,s:s},s:{s:s,s:s,s:s}}}", "schemas",
 		json_incref(o->schemas), "responses", responses, "headers", "RequestId",
 		header("Name it when asking for help.", "string"), "Location",
-		header("Where the message is.", "string"), "ETag",
-		header("The version of the message, for If-None-Match.", "string"), "RetryAfter",
+		header("Where what was made is.", "string"), "ETag",
+		header("The version of the answer, for If-None-Match.", "string"), "RetryAfter",
 		header("Seconds to wait.", "integer"), "IdempotencyReplayed",
 		header("true: the answer of an earlier request with this key.", "string"),
 		"securitySchemes", "secretKey", "type", "http", "scheme", "bearer", "description",

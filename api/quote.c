@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/identity.h"
 #include "api/json.h"
 #include "api/validate.h"
 #include "api/view.h"
@@ -297,6 +298,7 @@ static enum status quote_validate(struct ctx *cx, struct quote *q,
 	TRY(validate_kind(cx, in->kind));
 	validate_route(cx, &q->route, &q->nodes->api->config, in->src_eid, in->dst_eid,
 		       in->receiver, in->payload, in->options);
+	identity_quote_refuse(cx, in);
 	if (in->author[0])
 		q->has_author =
 			validate_author(cx, &q->author, q->route.src, in->author, "/author");
@@ -347,6 +349,8 @@ enum status quote_create(struct ctx *cx, struct quote_nodes *nodes, struct api_c
 	const Ferry__V1__CreateQuoteRequest *in =
 		(const Ferry__V1__CreateQuoteRequest *)call->request;
 	struct quote q = {.nodes = nodes, .call = call, .now_us = clock_wall_us()};
+	if (in->kind == FERRY__V1__KIND__KIND_REGISTRY)
+		return identity_quote(cx, nodes, call);
 	TRY(quote_validate(cx, &q, in));
 	TRY(quote_fee(cx, &q));
 	if (q.has_author)
@@ -385,6 +389,8 @@ void chain_run(void *arg)
 			continue;
 		if (call->method->id == API_CREATE_QUOTE)
 			quote_answer(&nodes, call);
+		else if (call->method->queue == API_QUEUE_IDENTITY)
+			identity_wallet_check(&nodes, call);
 		else
 			wallet_check(&nodes, call);
 	}

@@ -205,7 +205,8 @@ static void read_group(struct api *api, struct ctx *cx, struct db **db, struct r
 
 void read_again(struct api *api, struct api_call *call)
 {
-	handler_push(api, QUEUE_READ, call, call);
+	bool is_message = call->method->id == API_GET_MESSAGE;
+	handler_push(api, is_message ? QUEUE_READ : QUEUE_WORK, call, call);
 }
 
 void read_run(void *arg)

@@ -197,7 +197,7 @@ static ProtobufCMessage *stream_message(struct arena *a, const struct api_stream
 static enum status stream_ended(struct ctx *cx, enum status why)
 {
 	if (why == ST_GONE)
-		return fail(cx, ST_GONE, "the message is final: no more events come");
+		return fail(cx, ST_GONE, "it is final: no more events come");
 	return fail(cx, why, "the stream has ended on our side: open it again from its last event");
 }
 

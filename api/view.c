@@ -29,6 +29,15 @@ void view_fresh_id(char out[VIEW_ID_BYTES], const char prefix[4])
 	view_id(out, prefix, uuid);
 }
 
+char *view_id_new(struct arena *a, const char *prefix, const struct uuid *id)
+{
+	size_t n = strlen(prefix);
+	char *out = arena_alloc(a, n + VIEW_DIGITS + 1);
+	memcpy(out, prefix, n);
+	hex_digits(out + n, id->b, sizeof id->b);
+	return out;
+}
+
 /* Lower case only: an id has one form. */
 static bool view_parse_digits(uint8_t *out, const char *digits, size_t n)
 {
@@ -182,8 +191,12 @@ Ferry__V1__Event *view_event(struct arena *a, const struct event *e)
 	ferry__v1__event__init(out);
 	out->id = arena_printf(a, "evt_%016llx", (unsigned long long)e->at.id);
 	out->seq = (uint64_t)e->seq;
-	out->message_id = arena_alloc(a, VIEW_ID_BYTES);
-	view_message_id(out->message_id, &e->ref.id);
+	if (e->is_of_identity) {
+		out->operation_id = view_id_new(a, "idop_", &e->ref.id);
+		out->identity_id = view_id_new(a, "idn_", &e->identity);
+	} else {
+		out->message_id = view_id_new(a, "msg_", &e->ref.id);
+	}
 	out->type = arena_strdup(a, e->type);
 	out->from = view_state(e->from);
 	out->to = view_state(e->to);

@@ -12,6 +12,8 @@ enum { VIEW_ID_BYTES = 4 + 32 + 1 };
 
 /* "msg_<32 hex>" */
 void view_message_id(char out[VIEW_ID_BYTES], const struct uuid *id);
+/* "idn_…": any prefix, in the arena. */
+char *view_id_new(struct arena *a, const char *prefix, const struct uuid *id);
 /* "qte_…" and the like: four characters, then a fresh UUIDv7. */
 void view_fresh_id(char out[VIEW_ID_BYTES], const char prefix[4]);
 

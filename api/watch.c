@@ -112,10 +112,18 @@ enum status watch_feed(struct watch *w, struct ctx *cx, struct api_stream **out,
 	return watch_stream(w, cx, out, n, true);
 }
 
-void watch_wait(struct watch *w, struct api_call *call, const struct message_ref *ref,
-		int64_t version, int64_t until_ms)
+enum status watch_identity(struct watch *w, struct ctx *cx, struct api_stream **out,
+			   const struct message_ref *identity, struct event_position after)
 {
-	struct watcher *n = watcher_create(ref);
+	struct watcher *n = watcher_create(identity);
+	n->is_identity = true;
+	n->at = after;
+	return watch_stream(w, cx, out, n, true);
+}
+
+static void wait_for(struct watch *w, struct api_call *call, struct watcher *n, int64_t version,
+		     int64_t until_ms)
+{
 	n->call = call;
 	n->seq = version;
 	n->until_ms = until_ms;
@@ -123,6 +131,20 @@ void watch_wait(struct watch *w, struct api_call *call, const struct message_ref
 		return;
 	free(n);
 	read_again(w->api, call);
+}
+
+void watch_wait(struct watch *w, struct api_call *call, const struct message_ref *ref,
+		int64_t version, int64_t until_ms)
+{
+	wait_for(w, call, watcher_create(ref), version, until_ms);
+}
+
+void watch_wait_identity(struct watch *w, struct api_call *call, const struct message_ref *identity,
+			 int64_t version, int64_t until_ms)
+{
+	struct watcher *n = watcher_create(identity);
+	n->is_identity = true;
+	wait_for(w, call, n, version, until_ms);
 }
 
 void watch_closed(struct watch *w, struct api_stream *s)
@@ -152,7 +174,7 @@ struct watcher **bucket_of(struct watch *w, const struct message_ref *ref)
 
 bool is_feed(const struct watcher *n)
 {
-	return n->stream && n->stream->is_feed;
+	return n->stream && n->stream->is_feed && !n->is_identity;
 }
 
 static struct watch_app *app_of(struct watch *w, int64_t app_id)

@@ -25,6 +25,13 @@ MUST_USE enum status watch_message(struct watch *w, struct ctx *cx, struct api_s
 /* On an app's feed, after a position. scope_app: whose tokens its cursors are. */
 MUST_USE enum status watch_feed(struct watch *w, struct ctx *cx, struct api_stream **out,
 				int64_t app_id, struct event_position after);
+/* On an identity's operations, in the feed's order, until all of them have ended. */
+MUST_USE enum status watch_identity(struct watch *w, struct ctx *cx, struct api_stream **out,
+				    const struct message_ref *identity,
+				    struct event_position after);
+/* As watch_wait, for an identity; version: as identity.version. */
+void watch_wait_identity(struct watch *w, struct api_call *call, const struct message_ref *identity,
+			 int64_t version, int64_t until_ms);
 /* Hands the call to read_again at the message's first event after `version`, or at `until_ms`. */
 void watch_wait(struct watch *w, struct api_call *call, const struct message_ref *ref,
 		int64_t version, int64_t until_ms);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/metric.h"
+#include "storage/identity.h"
 
 /* Events to watchers --------------------------------------------------------------------------- */
 
@@ -68,12 +69,33 @@ static bool is_after(struct event_position a, struct event_position b)
 	return a.xid != b.xid ? a.xid > b.xid : a.id > b.id;
 }
 
+/* An event of one of an identity's operations. */
+static void hand_identity(struct watch *w, struct watcher *n, struct handout *h)
+{
+	static const char *const ends[] = {"FINAL", "REJECTED", "FAILED", "EXPIRED"};
+	if (n->is_due || n->is_over || !is_after(h->event->at, n->at))
+		return;
+	if (!n->stream) {
+		due_add(w, n); /* is it news? */
+		return;
+	}
+	if (!hand_to(w, n, h))
+		return;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+		if (strcmp(h->event->type, ends[i]) == 0)
+			due_add(w, n); /* was it the last? */
+}
+
 static void watch_hand_out(struct watch *w, struct watch_app *app, const struct event *e)
 {
 	struct handout h = {e, NULL};
 	for (struct watcher *n = *bucket_of(w, &e->ref); n; n = n->next)
 		if (is_same(&n->ref, &e->ref) && !is_feed(n))
 			hand_live(w, n, &h);
+	const struct message_ref identity = {e->ref.app_id, e->identity};
+	for (struct watcher *n = e->is_of_identity ? *bucket_of(w, &identity) : NULL; n; n = n->next)
+		if (n->is_identity && is_same(&n->ref, &identity))
+			hand_identity(w, n, &h);
 	for (struct watcher *n = app->feeds; n; n = n->next)
 		if (!n->is_due && !n->is_over && is_after(e->at, n->at))
 			(void)hand_to(w, n, &h);
@@ -177,6 +199,38 @@ static enum status catch_up_feed(struct watch *w, struct ctx *cx, struct watcher
 	return ST_OK;
 }
 
+static enum status catch_up_identity(struct watch *w, struct ctx *cx, struct watcher *n)
+{
+	struct event *events;
+	struct identity_progress p;
+	size_t count = 0;
+	if (n->stream)
+		TRY(identity_events(cx, w->db, &events, &count, &n->ref, n->at, STREAM_EVENTS_MAX));
+	for (size_t i = 0; i < count; i++) {
+		struct handout h = {&events[i], NULL};
+		bool fits = hand_to(w, n, &h);
+		stream_event_drop(h.shared);
+		if (!fits)
+			return ST_OK;
+	}
+	if (count == STREAM_EVENTS_MAX) {
+		due_add(w, n);
+		return ST_OK;
+	}
+	TRY(identity_progress(cx, w->db, &p, &n->ref, n->at));
+	n->is_done = !p.is_open;
+	w->has_done |= n->is_done;
+	if (!n->stream) {
+		if (!p.found || p.version > n->seq)
+			watcher_end(w, n, ST_OK);
+	} else if (!p.found) {
+		watcher_end(w, n, ST_NOT_FOUND);
+	} else if (!p.is_open && p.is_told) {
+		watcher_end(w, n, ST_GONE);
+	}
+	return ST_OK;
+}
+
 /* Puts back what could not be looked at. */
 static void due_restore(struct watch *w, struct watcher **due, size_t n)
 {
@@ -201,8 +255,8 @@ enum status watch_catch_up(struct watch *w, struct ctx *cx)
 		bool looks = st == ST_OK && (!d->stream || stream_room(d->stream) > 0);
 		if (!looks) {
 			due_add(w, d);
-		} else if (is_feed(d)) {
-			st = catch_up_feed(w, cx, d);
+		} else if (is_feed(d) || d->is_identity) {
+			st = is_feed(d) ? catch_up_feed(w, cx, d) : catch_up_identity(w, cx, d);
 			if (st != ST_OK)
 				due_add(w, d);
 		} else {

@@ -29,11 +29,12 @@ struct watcher {
 	struct api_call *call;    /* when there is no stream */
 	int64_t until_ms;         /* a call's */
 	struct message_ref ref;
-	int64_t seq;              /* the last event of the message it has */
+	int64_t seq;              /* the last event of the message it has; an identity's version */
 	struct event_position at; /* the last event of the feed it has */
 	bool is_due;              /* to catch up */
 	bool is_done;             /* the message may be final */
 	bool is_over;             /* nothing more for it */
+	bool is_identity;         /* ref is an identity's; follows the feed's order */
 	bool is_in_feeds;         /* of its app, else in a bucket */
 	struct watch_app *app;
 };

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "api/identity.h"
 #include "base/log.h"
 
 enum { WORK_PAGE_DEFAULT = 50, WORK_PAGE_MAX = 200 };
@@ -18,6 +19,14 @@ static enum status (*const methods[API_METHODS_COUNT])(struct work *w) = {
 	[API_CANCEL_MESSAGE] = act_cancel,
 	[API_SKIP_MESSAGE] = act_skip,
 	[API_GET_EXECUTION] = execution_get,
+	[API_GET_IDENTITY] = identity_get,
+	[API_LIST_IDENTITIES] = identity_list,
+	[API_GET_IDENTITY_PROOF] = identity_proof,
+	[API_GET_DID_DOCUMENT] = identity_did,
+	[API_LIST_IDENTITY_EVENTS] = identity_list_events,
+	[API_WATCH_IDENTITY] = identity_watch,
+	[API_GET_OPERATION] = identity_get_operation,
+	[API_GET_BATCH] = identity_get_batch,
 	[API_LIST_CHAINS] = lanes_chains,
 	[API_LIST_LANES] = lanes_list,
 };
@@ -82,7 +91,8 @@ void work_run(void *arg)
 		survey_give(api->survey, w.world);
 		if (st != ST_OK)
 			handler_blame(call, &cx, st);
-		handler_finish(call, st);
+		if (!w.is_parked)
+			handler_finish(call, st);
 		arena_reset(arena); /* ends what is left of a transaction, before the connection is
 				       used again */
 	}

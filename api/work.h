@@ -14,6 +14,7 @@ struct work {
 			   call->arena */
 	struct db *db;
 	const struct world_view *world;
+	bool is_parked; /* the call waits elsewhere and may be gone already */
 };
 
 /* list.c */
@@ -23,6 +24,11 @@ MUST_USE enum status events_of_message(struct work *w);
 MUST_USE enum status events_of_app(struct work *w);
 MUST_USE enum status events_watch_message(struct work *w);
 MUST_USE enum status events_watch_app(struct work *w);
+/* A cursor of the app's feed. ST_INVALID for what is no cursor at all; ST_GONE for one that is not,
+ * or no longer, of this feed. */
+struct event_position;
+MUST_USE enum status events_cursor(struct work *w, struct event_position *out, const char *text,
+				   const char *pointer);
 /* act.c */
 MUST_USE enum status act_cancel(struct work *w);
 MUST_USE enum status act_retry(struct work *w);

@@ -98,6 +98,9 @@ static void http_docs_methods(struct buf *out)
 		if (m->id == API_WATCH_MESSAGE)
 			path = "/v1/messages/{id}/events</code> with <code>Accept: "
 			       "text/event-stream";
+		if (m->id == API_WATCH_IDENTITY)
+			path = "/v1/identities/{id}/events</code> with <code>Accept: "
+			       "text/event-stream";
 		if (m->id == API_WATCH_EVENTS)
 			path = "/v1/events</code> with <code>Accept: text/event-stream";
 		buf_printf(out,

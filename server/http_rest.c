@@ -18,12 +18,14 @@ static enum status http_rest_negotiate(struct http_exchange *ex)
 {
 	const char *accept = ex->head.value[HTTP_ACCEPT];
 	enum api_method_id id = ex->route.method->id;
-	bool streams = id == API_LIST_MESSAGE_EVENTS || id == API_LIST_EVENTS;
+	enum api_method_id stream = id == API_LIST_EVENTS           ? API_WATCH_EVENTS
+				    : id == API_LIST_IDENTITY_EVENTS  ? API_WATCH_IDENTITY
+								      : API_WATCH_MESSAGE;
+	bool streams = id == API_LIST_MESSAGE_EVENTS || stream != API_WATCH_MESSAGE;
 	if (streams && strcmp(ex->head.method, "GET") == 0 &&
 	    http_accepts(accept, "text/event-stream", true)) {
 		ex->route.kind = HTTP_KIND_EVENTS;
-		ex->route.method = &api_methods[id == API_LIST_EVENTS ? API_WATCH_EVENTS
-								      : API_WATCH_MESSAGE];
+		ex->route.method = &api_methods[stream];
 		ex->codec = HTTP_CODEC_SSE;
 		return ST_OK;
 	}
@@ -82,12 +84,18 @@ static enum status http_rest_unknown(struct ctx *cx, const char *name)
 			 "The query parameter %.64s is not known here.", name);
 }
 
+/* Methods that can wait, and whose answer has a tag. */
+static bool http_rest_waits(enum api_method_id method)
+{
+	return method == API_GET_MESSAGE || method == API_GET_IDENTITY;
+}
+
 /* Members that come by another way than the query. */
 static bool http_rest_is_reserved(enum api_method_id method, const char *name)
 {
 	if (strcmp(name, "id") == 0)
 		return true;
-	return method == API_GET_MESSAGE &&
+	return http_rest_waits(method) &&
 	       (strcmp(name, "wait_ms") == 0 || strcmp(name, "if_none_match") == 0);
 }
 
@@ -99,7 +107,7 @@ static enum status http_rest_query(struct http_exchange *ex)
 	size_t n;
 	TRY(http_query_parse(cx, ex->head.query, list, &n));
 	for (size_t i = 0; i < n; i++) {
-		if (method == API_GET_MESSAGE && strcmp(list[i].name, "wait") == 0) {
+		if (http_rest_waits(method) && strcmp(list[i].name, "wait") == 0) {
 			TRY(http_rest_wait(ex, list[i].value));
 			continue;
 		}
@@ -118,7 +126,7 @@ static enum status http_rest_query(struct http_exchange *ex)
 static enum status http_rest_etags(struct http_exchange *ex)
 {
 	const char *given = ex->head.value[HTTP_IF_NONE_MATCH];
-	if (!given || ex->route.method->id != API_GET_MESSAGE)
+	if (!given || !http_rest_waits(ex->route.method->id))
 		return ST_OK;
 	const char *tag = strncmp(given, "W/", 2) == 0 ? given + 2 : given;
 	size_t n = strlen(tag);
@@ -136,8 +144,8 @@ static enum status http_rest_last_event(struct http_exchange *ex)
 	const char *last = ex->head.value[HTTP_LAST_EVENT_ID];
 	if (ex->route.kind != HTTP_KIND_EVENTS || !last || *last == '\0')
 		return ST_OK;
-	bool feed = ex->route.method->id == API_WATCH_EVENTS;
-	if (api_json_set(cx, ex->call.request, feed ? "cursor" : "after_seq", last) == ST_OK)
+	bool counts = ex->route.method->id == API_WATCH_MESSAGE;
+	if (api_json_set(cx, ex->call.request, counts ? "after_seq" : "cursor", last) == ST_OK)
 		return ST_OK;
 	ctx_error_clear(cx);
 	return fail_code(cx, ST_INVALID, "BAD_LAST_EVENT_ID",

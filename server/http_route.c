@@ -24,14 +24,6 @@ static const struct {
 	int verb;
 	const char *path;
 } promised[] = {
-	{VERB_POST, "/v1/identities"},
-	{VERB_GET, "/v1/identities/{id}"},
-	{VERB_GET, "/v1/identities/{id}/proof"},
-	{VERB_GET, "/v1/identities/{id}/did.json"},
-	{VERB_POST, "/v1/identities/{id}:rotate"},
-	{VERB_POST, "/v1/identities/{id}:revoke"},
-	{VERB_POST, "/v1/identities/{id}:link"},
-	{VERB_GET, "/v1/batches/{id}"},
 	{VERB_POST, "/v1/webhooks"},
 	{VERB_GET, "/v1/webhooks"},
 	{VERB_GET, "/v1/webhooks/{id}"},

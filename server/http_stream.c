@@ -167,7 +167,7 @@ static void http_watcher_put_event(struct http_watcher *w, struct buf *out,
 		return;
 	}
 	const Ferry__V1__Event *event = (const void *)msg;
-	if (ex->route.method->id == API_WATCH_EVENTS)
+	if (ex->route.method->id != API_WATCH_MESSAGE)
 		event = ((const Ferry__V1__WatchEventsResponse *)(const void *)msg)->event;
 	struct bytes data = api_json_encode(a, JSON_REST, &event->base);
 	buf_printf(out, "id: %s\nevent: %s\ndata: ", cursor, event->type);

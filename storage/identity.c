@@ -364,15 +364,18 @@ enum status identity_events(struct ctx *cx, struct db *db, struct event **out, s
 	return ST_OK;
 }
 
-enum status identity_progress(struct ctx *cx, struct db *db, bool *found, int64_t *version,
-			      bool *is_over, const struct message_ref *identity,
-			      struct event_position after)
+enum status identity_progress(struct ctx *cx, struct db *db, struct identity_progress *out,
+			      const struct message_ref *identity, struct event_position after)
 {
 	struct rows rows;
+	*out = (struct identity_progress){.found = false};
 	TRY(db_exec(cx, db, SQL_IDENTITY_PROGRESS, &rows, p_i64(identity->app_id),
 		    p_uuid(&identity->id), p_i64(after.xid), p_i64(after.id)));
-	*found = rows.count > 0;
-	*version = *found ? row_i64(&rows, 0, "seqs") : 0;
-	*is_over = *found && row_bool(&rows, 0, "is_over");
+	if (rows.count == 0)
+		return ST_OK;
+	out->found = true;
+	out->version = row_i64(&rows, 0, "seqs");
+	out->is_open = row_bool(&rows, 0, "open");
+	out->is_told = row_bool(&rows, 0, "told");
 	return ST_OK;
 }

@@ -149,10 +149,13 @@ MUST_USE enum status identity_lot_members(struct ctx *cx, struct db *db,
 MUST_USE enum status identity_events(struct ctx *cx, struct db *db, struct event **out, size_t *n,
 				     const struct message_ref *identity,
 				     struct event_position after, size_t limit);
-/* Out: *found; *version as identity.version; *is_over: all its operations have ended and none of
- * their events is after `after`. */
-MUST_USE enum status identity_progress(struct ctx *cx, struct db *db, bool *found,
-				       int64_t *version, bool *is_over,
+struct identity_progress {
+	bool found;
+	int64_t version; /* as identity.version */
+	bool is_open;    /* some operation has not ended */
+	bool is_told;    /* no event is after the position, not even one that feeds do not show yet */
+};
+MUST_USE enum status identity_progress(struct ctx *cx, struct db *db, struct identity_progress *out,
 				       const struct message_ref *identity,
 				       struct event_position after);
 

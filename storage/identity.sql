@@ -138,7 +138,7 @@ ORDER BY e.xid, e.id LIMIT $5;
 
 -- name: identity_progress
 -- $1 app_id, $2 identity_id, $3 after xid, $4 after id: has it ended, and was all of it told?
-SELECT sum(o.seq)::bigint AS seqs, NOT bool_or(o.state NOT IN ('REJECTED', 'FAILED', 'EXPIRED', 'FINAL'))
-	AND NOT EXISTS (SELECT FROM operation p JOIN event e ON e.app_id = p.app_id AND e.message_id = p.id
-		WHERE p.app_id = $1 AND p.identity_id = $2 AND (e.xid, e.id) > ($3::bigint::text::xid8, $4::bigint)) AS is_over
+SELECT sum(o.seq)::bigint AS seqs, bool_or(o.state NOT IN ('REJECTED', 'FAILED', 'EXPIRED', 'FINAL')) AS open,
+	NOT EXISTS (SELECT FROM operation p JOIN event e ON e.app_id = p.app_id AND e.message_id = p.id
+		WHERE p.app_id = $1 AND p.identity_id = $2 AND (e.xid, e.id) > ($3::bigint::text::xid8, $4::bigint)) AS told
 FROM operation o WHERE o.app_id = $1 AND o.identity_id = $2 HAVING count(*) > 0;

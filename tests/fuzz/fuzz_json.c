@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/json.h"
+#include "api/json_map.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -14,7 +15,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	enum json_style style = data[0] & 1 ? JSON_CONNECT : JSON_REST;
 	const struct api_method *method = &api_methods[(data[0] >> 2) % API_METHODS_COUNT];
-	const ProtobufCMessageDescriptor *d = data[0] & 2 ? method->reply : method->request;
+	/* A reply that others define is only ever written. */
+	bool reply = data[0] & 2 && json_map_shape(method->reply) == JSON_SHAPE_OBJECT;
+	const ProtobufCMessageDescriptor *d = reply ? method->reply : method->request;
 	struct ctx cx;
 	ctx_init(&cx, arena_create(FUZZ_ARENA_BYTES), CTX_DEADLINE_NONE, "fuzz");
 	ProtobufCMessage *m, *back;

@@ -9,12 +9,15 @@
 
 #include "api/json.h"
 #include "api/json_map.h"
+#include "ferry/v1/identity_service.pb-c.h"
 #include "ferry/v1/message_service.pb-c.h"
 #include "ferry/v1/operator_service.pb-c.h"
 #include "ferry/v1/quote_service.pb-c.h"
 #include "google/protobuf/struct.pb-c.h"
 #include "google/protobuf/timestamp.pb-c.h"
 
+/* A DID document is a Struct, which is a member of a quote too. */
+#define ferry__v1__did_document__descriptor ferry__v1__quote__descriptor
 /* Every message a method takes or gives. */
 static const ProtobufCMessageDescriptor *const fill_types[] = {
 #define X(NAME, service, rpc, verb, path, request, reply, ...)                                     \
