@@ -207,7 +207,6 @@ library Drafts {
 						)
 					)
 				)
-				bad := or(bad, or(iszero(first), shr(160, first)))
 				bad := or(bad, xor(calldataload(signature), 65))
 				bad := or(bad, or(
 					gt(sub(v, 27), 1),
@@ -224,7 +223,7 @@ library Drafts {
 				mstore(add(form, 736), v)
 				calldatacopy(add(form, 768), add(signature, 32), 64)
 				pop(staticcall(gas(), 1, add(form, 704), 128, 0, 32))
-				// A signature that is none has no answer.
+				// The answer is an address and not 0, or there is none.
 				if iszero(and(eq(returndatasize(), 32), eq(mload(0), first))) { break }
 
 				calldatacopy(add(form, 544), add(operation, 96), 96)

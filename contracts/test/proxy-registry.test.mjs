@@ -305,6 +305,12 @@ test('a signature covers every member, and is good for one registry on one chain
 	for (const fields of [{}, { recovery: bob.address, eager: false }]) {
 		const good = await make(REGISTER, alice, fields);
 		const bad = Object.entries(change).map(([name, value]) => [{ ...good, [name]: value }, 'BadSignature']);
+		for (const [forged, reason] of [
+			[{ kind: UPDATE }, 'BadVersion'], [{ kind: REVOKE, version: 2n, dataHash: zeroHash, recovery: zeroAddress }, 'NotRegistered'],
+			[{ version: 2n }, 'BadVersion'], [{ owner: bob.address }, 'BadOwner'], [{ account: bob.address }, 'BadAccount'],
+			[{ firstOwner: bob.address, owner: bob.address }, 'BadSignature'], [{ consent: good.signature }, 'BadConsent'],
+			[{ homeChainId: BigInt(second.chain_id) }, 'WrongChain'],
+		]) bad.push([{ ...good, ...forged }, reason]);
 		const typed = operationData(proxy, main, good);
 		for (const domain of [
 			{ chainId: main.chain_id }, { chainId: second.chain_id }, { verifyingContract: proxy.addresses.batcher },
@@ -412,6 +418,32 @@ test('an operation counts once on its registry, and never on another', async () 
 	await refused([[{ ...own, version: 3n }, 'BadSignature']]);
 	const registration = await operate(second, main, REGISTER, alice);
 	await refused([[registration, 'WrongChain'], [{ ...registration, homeChainId: BigInt(proxy.chain_id) }, 'BadSignature']]);
+});
+
+test('calldata that is none of an operation takes nothing and registers nothing', async () => {
+	const operation = await make(REGISTER, alice);
+	const fee = await proxy.read('proxy_registry', 'quote', [0n]);
+	const data = encodeFunctionData({ abi: artifact('ProxyRegistry').abi, functionName: 'submit', args: [[operation], 0n, newRequest()] });
+	const words = data.slice(10).match(/.{64}/g);
+	const at = 5; // of the operation: after offset, take, requestId, length and the operation's own offset
+	const ask = async (changes) => {
+		const changed = words.map((x, i) => changes[i] ?? x).join('');
+		const { error, result } = await (await fetch(proxy.rpc, {
+			method: 'POST', headers: { 'content-type': 'application/json' },
+			body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_call', params: [{
+				from: relay.address, to: proxy.addresses.proxy_registry, data: data.slice(0, 10) + changed, value: toHex(fee),
+			}, 'latest'] }),
+		})).json();
+		return error ? 'reverts' : BigInt(slice(result, 0, 32)) === 0n ? 'skips' : 'takes';
+	};
+	const dirty = (i) => `01${words[at + i].slice(2)}`;
+	assert.equal(await ask({}), 'takes');
+	for (const i of [0, 1, 2, 4, 6, 7, 8]) assert.equal(await ask({ [at + i]: dirty(i) }), 'reverts', `word ${i}`);
+	assert.equal(await ask({ [at + 4]: dirty(4), [at + 6]: dirty(6) }), 'reverts');
+	for (const i of [3, 5, 9]) assert.equal(await ask({ [at + i]: dirty(i) }), 'skips', `word ${i}`);
+	const far = ['f'.repeat(64), toHex(2n ** 64n, { size: 32 }).slice(2), toHex(100000n, { size: 32 }).slice(2)];
+	for (const offset of far) for (const i of [-1, 11]) assert.notEqual(await ask({ [at + i]: offset }), 'takes', `${i} ${offset}`);
+	for (const length of far) for (const i of [13, 17]) assert.equal(await ask({ [at + i]: length }), 'reverts', `${i} ${length}`);
 });
 
 // ---- contract wallets
