@@ -212,25 +212,6 @@ static inline const char *desk_batch(struct desk *d)
 	return hex;
 }
 
-/* The batch is on the rollup: its leaves are those of its operations, in their order. */
-static inline void desk_batch_sent(struct desk *d, const char *batch, const struct hash *root,
-				   int number)
-{
-	desk_sql(d, arena_printf(
-			    d->arena,
-			    "INSERT INTO batch (message_id, src_eid, dst_eid, number, prev_root, "
-			    "root, count) SELECT '%s', %d, %d, %d, decode(repeat('00', 32), 'hex'), "
-			    "'\\x%s', count(*) FROM operation WHERE message_id = '%s';"
-			    "UPDATE operation o SET leaf_index = k.n - 1 FROM (SELECT id, "
-			    "row_number() OVER (ORDER BY num) AS n FROM operation WHERE message_id = "
-			    "'%s') k WHERE k.id = o.id;"
-			    "INSERT INTO batch_leaf SELECT '%s', o.leaf_index, i.subject, "
-			    "o.leaf_owner, o.data_hash, o.version FROM operation o JOIN identity i ON "
-			    "i.app_id = o.app_id AND i.id = o.identity_id WHERE o.message_id = '%s'",
-			    batch, DESK_DST, DESK_SRC, number,
-			    hex_encode(d->arena, root->b, 32) + 2, batch, batch, batch, batch));
-}
-
 /* Moves the batch's message on to a state, step by step; the database's triggers move its
  * operations. */
 static inline void desk_batch_state(struct desk *d, const char *batch, const char *state)
@@ -246,6 +227,26 @@ static inline void desk_batch_state(struct desk *d, const char *batch, const cha
 			break;
 	}
 	desk_sql(d, "NOTIFY ferry_event");
+}
+
+/* The batch is on the rollup: its leaves are those of its operations, in their order. */
+static inline void desk_batch_sent(struct desk *d, const char *batch, const struct hash *root,
+				   int number)
+{
+	desk_batch_state(d, batch, "SUBMITTED");
+	desk_sql(d, arena_printf(
+			    d->arena,
+			    "INSERT INTO batch (message_id, src_eid, dst_eid, number, prev_root, "
+			    "root, count) SELECT '%s', %d, %d, %d, decode(repeat('00', 32), 'hex'), "
+			    "'\\x%s', count(*) FROM operation WHERE message_id = '%s';"
+			    "UPDATE operation o SET leaf_index = k.n - 1 FROM (SELECT id, "
+			    "row_number() OVER (ORDER BY num) AS n FROM operation WHERE message_id = "
+			    "'%s') k WHERE k.id = o.id;"
+			    "INSERT INTO batch_leaf SELECT '%s', o.leaf_index, i.subject, "
+			    "o.leaf_owner, o.data_hash, o.version FROM operation o JOIN identity i ON "
+			    "i.app_id = o.app_id AND i.id = o.identity_id WHERE o.message_id = '%s'",
+			    batch, DESK_DST, DESK_SRC, number,
+			    hex_encode(d->arena, root->b, 32) + 2, batch, batch, batch, batch));
 }
 
 static inline void desk_batch_final(struct desk *d, const char *batch)
