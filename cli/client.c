@@ -106,3 +106,15 @@ enum status client_call(struct ctx *cx, struct client *client, json_t **out, con
 		return client_refused(cx, &response);
 	return json_parse(cx, out, response.body, CLIENT_BODY_BYTES_MAX, JSON_DEPTH_MAX);
 }
+
+enum status client_get(struct ctx *cx, struct client *client, struct bytes *out, const char *path)
+{
+	struct http_response response;
+	const char *url = arena_printf(cx->arena, "%s%s", client->url, path);
+	http_client_set_headers(client->http, NULL, 0);
+	TRY(http_client_get(cx, client->http, &response, url));
+	if (response.status != 200)
+		return fail(cx, ST_UNAVAILABLE, "%s answered with status %d", url, response.status);
+	*out = response.body;
+	return ST_OK;
+}

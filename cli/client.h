@@ -19,5 +19,8 @@ void client_destroy(struct client *client);
  *          with its sentence and the members it names in cx->err.details. */
 MUST_USE enum status client_call(struct ctx *cx, struct client *client, json_t **out,
 				 const char *method, json_t *request, const char *idempotency_key);
+/* Out: the body of a page of the server's, "/version". Needs no key. */
+MUST_USE enum status client_get(struct ctx *cx, struct client *client, struct bytes *out,
+				const char *path);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "cli/receipt.h"
 #include "cli/seal.h"
 #include "cli/show.h"
 
@@ -323,5 +324,7 @@ const struct cli_command cli_commands[] = {
 	 "Encrypt a payload for one receiver on one way.", seal_payload},
 	{"open", "PAYLOAD", CLI_OF_SEAL | BIT(SECRET_FILE) | BIT(RAW),
 	 "Decrypt a payload that was sealed to one of your keys.", seal_open},
+	{"receipt verify", "FILE", BIT(JWKS) | BIT(REQUEST),
+	 "Check a receipt of what was accepted (- is the standard input).", receipt_verify},
 };
 const size_t cli_commands_n = sizeof cli_commands / sizeof cli_commands[0];

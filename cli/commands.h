@@ -30,7 +30,9 @@
 	X(TO_KEY, "to-key", "HEX", "the receiver's X25519 key, 32 bytes")                          \
 	X(SECRET_FILE, "secret-file", "FILE", "your X25519 private keys, one a line")              \
 	X(OUT, "out", "FILE", "new file for the private key")                                      \
-	X(RAW, "raw", NULL, "the bytes as they are, not in hex")
+	X(RAW, "raw", NULL, "the bytes as they are, not in hex")                                   \
+	X(JWKS, "jwks", "FILE", "key set of the server (asked for when not given)")                \
+	X(REQUEST, "request", "FILE", "the body that was sent: must be that of the receipt")
 
 enum cli_option {
 #define X(name, ...) CLI_##name,

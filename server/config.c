@@ -542,8 +542,11 @@ enum status config_load(struct ctx *cx, struct config *out, struct config_report
 	TRY(config_decode(cx, out, report, text, path, url && url[0] ? url : NULL));
 	config_check(cx, out, report, path, roles);
 	TRY(config_result(cx, report));
-	if (roles & CONFIG_SERVE)
-		TRY(config_read_token_key(cx, out->page_token_key, out->file.page_token_key_file));
+	if (!(roles & CONFIG_SERVE))
+		return ST_OK;
+	TRY(config_read_token_key(cx, out->page_token_key, out->file.page_token_key_file));
+	if (out->file.receipt_key_file)
+		TRY(config_read_token_key(cx, out->receipt_key, out->file.receipt_key_file));
 	return ST_OK;
 }
 

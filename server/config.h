@@ -119,6 +119,7 @@ struct config_root {
 	bool unsafe_single_source;
 	const char *daily_wei_per_app; /* decimal, below 2^128 */
 	const char *page_token_key_file;
+	const char *receipt_key_file; /* NULL: none */
 	struct config_limits limits;
 	struct config_relay relay;
 	struct config_committee committee;
@@ -131,6 +132,7 @@ enum config_role { CONFIG_SERVE = 1, CONFIG_RELAY = 2, CONFIG_DATABASE = 4 };
 struct config {
 	struct config_root file;
 	uint8_t page_token_key[32]; /* CONFIG_SERVE */
+	uint8_t receipt_key[32];    /* CONFIG_SERVE, when there is a receipt_key_file */
 };
 
 enum { CONFIG_PROBLEMS_MAX = 64 };
@@ -159,7 +161,7 @@ void config_check(struct ctx *cx, const struct config *config, struct config_rep
 /* Adds a sentence to the report; line 0: not of a line. */
 void config_problem(struct ctx *cx, struct config_report *report, const char *name, int line,
 		    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-/* Reads the 32 bytes of page_token_key_file. */
+/* Reads the 32 bytes of page_token_key_file or receipt_key_file. */
 MUST_USE enum status config_read_token_key(struct ctx *cx, uint8_t out[32], const char *path);
 /* A file that holds a secret: ST_PRECONDITION when others may read it or its group may write it,
  * ST_NOT_FOUND when it is not there or no plain file. */

@@ -327,6 +327,10 @@ void config_check(struct ctx *cx, const struct config *config, struct config_rep
 		if (config_read_token_key(cx, key, c->file->page_token_key_file) != ST_OK)
 			problem(c, "page_token_key_file: %s", cx->err.message);
 		ctx_error_clear(cx);
+		const char *path = c->file->receipt_key_file;
+		if (path && config_read_token_key(cx, key, path) != ST_OK)
+			problem(c, "receipt_key_file: %s", cx->err.message);
+		ctx_error_clear(cx);
 	}
 	if (roles & CONFIG_RELAY) {
 		config_check_committee(c);

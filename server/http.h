@@ -17,6 +17,7 @@
 #include "base/ctx.h"
 
 struct http;
+struct jws_signer;
 
 /* How this transport reaches the API: the functions of api.h, or a test's. */
 struct http_api {
@@ -35,6 +36,7 @@ struct http_config {
 	size_t origins_count;
 	const char *version;   /* of the program */
 	struct bytes openapi;  /* the document; n 0: not served */
+	const struct jws_signer *receipts; /* NULL: none are given */
 	/* May requests come? *report: a line a check, for ?verbose. Must not block. NULL: yes. */
 	bool (*ready)(void *arg, struct arena *a, const char **report);
 	/* The text of /metrics. Must not block. NULL: none. */

@@ -98,7 +98,7 @@ static void http_cors_add(struct http_exchange *ex)
 	http_pair_add(ex, "Access-Control-Allow-Origin", origin);
 	http_pair_add(ex, "Access-Control-Expose-Headers",
 		      "ETag, Location, Link, RateLimit, RateLimit-Policy, Retry-After, "
-		      "X-Request-Id, Idempotency-Replayed, traceparent");
+		      "X-Request-Id, Idempotency-Replayed, Ferry-Receipt, traceparent");
 }
 
 void http_answer_options(struct http_exchange *ex)
@@ -110,7 +110,7 @@ void http_answer_options(struct http_exchange *ex)
 	http_pair_add(ex, "Access-Control-Allow-Methods", ex->route.allow);
 	http_pair_add(ex, "Access-Control-Allow-Headers",
 		      "Authorization, Content-Type, Accept, Idempotency-Key, If-None-Match, "
-		      "Last-Event-ID, traceparent, Connect-Protocol-Version, Connect-Timeout-Ms, "
+		      "Last-Event-ID, Prefer, traceparent, Connect-Protocol-Version, Connect-Timeout-Ms, "
 		      "X-User-Agent");
 	http_pair_add(ex, "Access-Control-Max-Age", "7200");
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "server/http_exchange.h"
+#include "server/http_receipt.h"
 
 static const char text_plain[] = "text/plain; charset=utf-8";
 
@@ -170,6 +171,7 @@ const struct http_page http_pages[] = {
 	{"/version", true, true, http_page_version},
 	{"/metrics", true, false, http_page_metrics},
 	{"/openapi.json", false, true, http_page_openapi},
+	{"/.well-known/jwks.json", false, true, http_receipt_keys},
 	{"/docs", false, true, http_page_docs},
 	{"/docs/errors", false, true, http_page_docs},
 	{"/docs/style.css", false, true, http_page_style},

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "server/http_exchange.h"
+#include "server/http_receipt.h"
 
 /* How much longer than its wait a long poll may take. */
 enum { HTTP_WAIT_SLACK_MS = 10000 };
@@ -256,6 +257,7 @@ void http_rest_finish(struct http_exchange *ex)
 	if (call->replayed)
 		http_pair_add(ex, "Idempotency-Replayed", "true");
 	http_rest_link(ex);
+	http_receipt_add(ex);
 	http_answer_set(ex, call->method->http, "application/json",
 			api_json_encode(ex->arena, JSON_REST, call->reply));
 }

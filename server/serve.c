@@ -4,6 +4,7 @@
 #include "api/config.h"
 #include "api/openapi.h"
 #include "base/clock.h"
+#include "base/jws.h"
 #include "base/lock.h"
 #include "base/log.h"
 #include "base/metric.h"
@@ -161,11 +162,22 @@ static void serve_stop_api(struct serve *s)
 	api_destroy(s->api);
 }
 
+static void serve_release_signer(void *p)
+{
+	jws_signer_destroy(p);
+}
+
 static enum status serve_start_http(struct serve *s)
 {
 	const struct config_root *file = &s->config->file;
 	uint64_t per_ip = file->http.connections_per_ip_max;
+	struct jws_signer *receipts = NULL;
+	if (file->receipt_key_file) {
+		receipts = jws_signer_create(s->config->receipt_key);
+		arena_defer(s->cx->arena, serve_release_signer, receipts);
+	}
 	struct http_config config = {
+		.receipts = receipts,
 		.listen = file->http.listen,
 		.admin_listen = file->admin.listen,
 		.calls = &serve_http_api,

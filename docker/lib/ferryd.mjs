@@ -56,6 +56,7 @@ function configLines(settings, { databaseUrl, chains, secrets }, role) {
 		...(process.env.FERRY_LOG_LEVEL ? [`log_level: ${process.env.FERRY_LOG_LEVEL}`] : []),
 		'daily_wei_per_app: "1000000000000000000000"',
 		`page_token_key_file: ${text(secrets.pageTokenFile)}`,
+		`receipt_key_file: ${text(secrets.receiptKeyFile)}`,
 		...(role === 'serve' ? [] : ['committee:', '  quorum: 2', '  signers:', ...secrets.committee.map((name) => `    - ${key(name)}`)]),
 		'chains:',
 		...chains.flatMap((record) => chainLines(record, secrets, role)),

@@ -56,7 +56,7 @@ const COMMITTEE = ['committee-1', 'committee-2', 'committee-3'];
 
 /**
  * Makes what is missing in `folder` (0700, each file 0600) and returns
- * {passwordFile, pageTokenFile, accounts: {name: {address, keystore}}, committee: [name], wallet: {address, private_key}}.
+ * {passwordFile, pageTokenFile, receiptKeyFile, accounts: {name: {address, keystore}}, committee: [name], wallet: {address, private_key}}.
  * Each chain has an account that submits and one that delivers.
  */
 export function prepareSecrets(folder, chainNames) {
@@ -78,6 +78,7 @@ export function prepareSecrets(folder, chainNames) {
 	const privateKey = readFileSync(walletFile, 'utf8').trim();
 	return {
 		passwordFile, accounts, committee: COMMITTEE,
+		receiptKeyFile: file('receipt.key', () => `${randomBytes(32).toString('hex')}\n`),
 		pageTokenFile: file('page-token.key', () => `${randomBytes(32).toString('hex')}\n`),
 		wallet: { address: privateKeyToAddress(privateKey), private_key: privateKey },
 	};

@@ -59,6 +59,14 @@ async function tryAll(dev, folder) {
 	const last = got.out.trim().split('\n').map((line) => JSON.parse(line)).at(-1);
 	check(got.code === 0 && /^(DELIVERED|FINAL)/.test(last.type), 'send --watch --json prints events as they happen', got);
 
+	const body = JSON.stringify({ kind: 'push', src_eid: from.eid, dst_eid: to.eid, receiver: to.contracts.test_receiver, payload: '0x01', options: { gas_limit: '200000' } });
+	const answer = await fetch(`${dev.http}/v1/messages`, { method: 'POST', body, headers: { Authorization: `Bearer ${dev.secret_key}`, 'Content-Type': 'application/json', 'Idempotency-Key': 'cli-test-0000000002', Prefer: 'ferry-receipt' } });
+	const accepted = await answer.json();
+	writeFileSync(path.join(folder, 'receipt'), answer.headers.get('ferry-receipt') ?? '');
+	writeFileSync(path.join(folder, 'body'), body);
+	got = await stranger('receipt', 'verify', path.join(folder, 'receipt'), '--request', path.join(folder, 'body'));
+	check(got.code === 0 && got.out.includes(accepted.id) && got.out.includes('that of the file'), 'the receipt of what was accepted is verified with the server\'s key', got);
+
 	got = await ferry('get', 'msg_00000000000000000000000000000000');
 	check(got.code === 1 && got.err.startsWith('ferry: '), 'an unknown message is a failure', got);
 	got = await ferry('send', ...way, '--payload', 'xyz');

@@ -32,7 +32,7 @@ BEGIN {
 	home["<microhttpd.h"] = "server/http.c"
 	home["<grpc/"] = "server/grpc.c server/grpc_probe.c server/grpc_rpc.c server/grpc_rpc.h server/grpc_send.c"
 	home["<secp256k1"] = "chain/secp.c chain/keystore.c chain/signer.c"
-	home["<openssl/evp.h"] = "api/json_encode.c base/hpke.c chain/keystore.c chain/scrypt.c cli/show.c server/http_connect.c"
+	home["<openssl/evp.h"] = "api/json_encode.c base/hpke.c base/jws.c chain/keystore.c chain/scrypt.c cli/show.c server/http_connect.c"
 	home["<openssl/crypto.h"] = "base/hpke.c chain/keystore.c chain/scrypt.c chain/signer.c"
 	home["<openssl/core_names.h"] = home["<openssl/kdf.h"] = home["<openssl/params.h"] = "base/hpke.c"
 	home["<openssl/"] = "base/clock.c"

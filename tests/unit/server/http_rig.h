@@ -77,6 +77,10 @@ static inline enum status rig_send(struct api_call *call)
 	Ferry__V1__Message *m = rig_message(call, "msg_00000000000000000000000000000001");
 	m->client_ref = in->client_ref;
 	m->payload = in->payload;
+	m->create_time = (void *)api_message_new(call->arena,
+						 &google__protobuf__timestamp__descriptor);
+	m->create_time->seconds = 1763735407;
+	m->create_time->nanos = 45999999;
 	call->reply = &m->base;
 	call->etag = "1";
 	call->location = arena_printf(call->arena, "/v1/messages/%s", m->id);
