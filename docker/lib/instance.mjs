@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chainsCanResume, chainsDeploy, chainsForget, chainsStart, DEV_CHAINS } from './chains.mjs';
 import { createApp, devnetChain, migrate, roleChild, waitReady, writeConfigs } from './ferryd.mjs';
-import { sayHello } from './hello.mjs';
+import { sayHello, sayWho } from './hello.mjs';
 import { prepareSecrets } from './keystore.mjs';
 import { rotateLogs, tail } from './logs.mjs';
 import { readJson, run, stopRunning, writeAtomically } from './process.mjs';
@@ -54,7 +54,9 @@ export class Instance {
 		this.ready = true;
 		this.#publish();
 		say(`ready; everything about it is in ${settings.devJson}`);
-		if (roles.length && settings.firstMessage) await sayHello(this.dev, say, supervisor.logOf('relay'));
+		if (!roles.length || !settings.firstMessage) return;
+		await sayHello(this.dev, say, supervisor.logOf('relay'));
+		await sayWho(this.dev, say, supervisor.logOf('relay'));
 	}
 
 	/** Takes it down; dev.json goes first, so that nobody finds an instance that is ending. */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The torture run: messages both ways over REST, batch and gRPC while serve, relay and PostgreSQL are killed
+// The torture run: messages both ways over REST, batch and gRPC, and registrations, while serve, relay and PostgreSQL are killed
 // with -9 at random moments. In the end the chains' own events say that every acknowledged message was
-// delivered exactly once, and `ferryd verify-journal` finds nothing.
+// delivered exactly once, the registries' that every identity is registered exactly once, and `ferryd verify-journal`
+// finds nothing.
 //
 //	node tests/e2e/kill.test.mjs
-//	KILL_SEED=7 KILL_MESSAGES=2000 KILL_TIMES=50 KILL_SECONDS=170 KILL_KEEP=1   (the defaults; KEEP: leave the instance up)
+//	KILL_SEED=7 KILL_MESSAGES=2000 KILL_IDENTITIES=200 KILL_TIMES=50 KILL_SECONDS=170 KILL_KEEP=1   (the defaults; KEEP: leave the instance up)
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import path from 'node:path';
@@ -17,11 +18,13 @@ import { privateKeyToAccount } from 'viem/accounts';
 import { artifact } from '../../contracts/compile.mjs';
 import { request } from '../../docker/lib/ferryd.mjs';
 import { startInstance } from '../../docker/lib/harness.mjs';
+import { Registrations } from './kill_identities.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const numberOf = (name, standard) => Number(process.env[name] ?? standard);
 const SEED = numberOf('KILL_SEED', Date.now() % 1e9);
 const MESSAGES = numberOf('KILL_MESSAGES', 2000);
+const IDENTITIES = numberOf('KILL_IDENTITIES', 200);
 const KILLS = numberOf('KILL_TIMES', 50);
 const SECONDS = numberOf('KILL_SECONDS', 170);
 const SETTLE_MS = numberOf('KILL_SETTLE_SECONDS', 240) * 1000;
@@ -325,9 +328,10 @@ async function readChain(chain) {
 		logs(chain, endpoint, TOPIC.packetSent), logs(chain, endpoint, TOPIC.packetDelivered),
 		logs(chain, messenger, TOPIC.sent), logs(chain, messenger, TOPIC.received), logs(chain, undefined, TOPIC.got),
 	]);
+	const own = messenger.slice(2).toLowerCase().padStart(64, '0'); // the registries' packets have paths of their own
 	return {
-		packets: packets.map(packetOf),
-		delivered: delivered.map((log) => ({ path: `${word(log.data, 0)}${word(log.data, 1)}${word(log.data, 3)}`, nonce: Number(BigInt(word(log.data, 2))) })),
+		packets: packets.map(packetOf).filter((p) => p.path.slice(10, 74) === own),
+		delivered: delivered.filter((log) => word(log.data, 3).slice(2) === own).map((log) => ({ path: `${word(log.data, 0)}${word(log.data, 1)}${word(log.data, 3)}`, nonce: Number(BigInt(word(log.data, 2))) })),
 		sent: countBy(sent, (log) => log.topics[1]),
 		received: countBy(received, (log) => word(log.data, 1)),
 		got: countBy(got, (log) => word(log.data, 0)),
@@ -372,7 +376,9 @@ async function torture(ferry) {
 	say(`one message to a receiver that reverts: ${held.id}`);
 
 	const sent = { done: false };
-	const [hits] = await Promise.all([killOften(ferry, sent), sendAll(clients, list, tally).finally(() => { sent.done = true; })]);
+	const identities = new Registrations(dev, clients.headers, IDENTITIES);
+	const traffic = Promise.all([sendAll(clients, list, tally), identities.send(SECONDS)]);
+	const [hits] = await Promise.all([killOften(ferry, sent), traffic.finally(() => { sent.done = true; })]);
 	const kills = hits.serve + hits.relay + hits.postgres;
 	say(`${kills} kills and ${list.length} messages are through; ${tally.retries} times something was sent again`);
 	check(kills >= KILLS, `${kills} kills: serve ${hits.serve}, relay ${hits.relay}, PostgreSQL ${hits.postgres}`);
@@ -385,6 +391,8 @@ async function torture(ferry) {
 	check(open.length === 0, `all acknowledged messages are DELIVERED${open.slice(0, 3).map((m) => `; ${m.id} is ${m.last.state}: ${JSON.stringify(m.last.explanation)}`).join('')}`);
 	const times = acknowledged.filter((m) => m.last?.state === 'DELIVERED').map((m) => Date.parse(m.last.update_time) - m.at).sort((x, y) => x - y);
 	if (times.length) say(`accepted to final: p50 ${percentile(times, 0.5)} ms, p90 ${percentile(times, 0.9)} ms, slowest ${times.at(-1)} ms`);
+
+	await identities.check(check, SETTLE_MS);
 
 	const stuck = await messageNow(clients, held.id);
 	check(['EXECUTION_FAILED', 'COMMITTED'].includes(stuck.state) && /REVERTED|ATTEMPTS|EXECUTION/.test(stuck.explanation?.reason ?? ''),
