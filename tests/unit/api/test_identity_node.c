@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What only the rollup's node can say of an operation: the fee, what the proxy registry has seen,
+ * and whether a contract wallet agrees. With a node that answers, refuses, or is silent.
+ */
+#define _GNU_SOURCE
+#include "tests/unit/api/identity_desk.h"
+#include "tests/unit/chain/fake_node.h"
+
+#include "chain/calls.h"
+#include "chain/registry.h"
+
+#define TYPE(name) FERRY__V1__OPERATION_TYPE__OPERATION_TYPE_##name
+
+static _Atomic unsigned seen_version;
+static _Atomic bool is_revoked, wallet_agrees, registry_missing;
+static _Atomic int wallets_asked, fees_asked;
+
+static json_t *chain_answer(struct fake_node *n, const char *method, const json_t *params)
+{
+	(void)n;
+	char text[3 * 64 + 3], selector[11];
+	const json_t *call = json_array_get(params, 0);
+	const char *data = json_string_value(json_object_get(call, "data"));
+	if (!data)
+		data = json_string_value(json_object_get(call, "input"));
+	if (strcmp(method, "eth_call") != 0 || !data)
+		return fake_error(-32601, "no such method", NULL);
+	snprintf(selector, sizeof selector, "%.10s", data);
+	uint32_t what = (uint32_t)strtoul(selector, NULL, 16);
+	if (what == calls_selector(CALLS_IS_VALID_SIGNATURE)) {
+		wallets_asked++;
+		return fake_result_text(wallet_agrees ? "0x1626ba7e0000000000000000000000000000000"
+							"0000000000000000000000000"
+						      : "0x");
+	}
+	if (registry_missing)
+		return fake_result_text("0x");
+	if (what == registry_selector(REGISTRY_QUOTE)) {
+		fees_asked++;
+		snprintf(text, sizeof text, "0x%064x", 4711);
+		return fake_result_text(text);
+	}
+	if (what == registry_selector(REGISTRY_STATE_OF)) {
+		snprintf(text, sizeof text, "0x%064x%064x%064x", 0, seen_version, is_revoked);
+		return fake_result_text(text);
+	}
+	return fake_error(-32000, "execution reverted", json_string("0x"));
+}
+
+static void desk_with_node(struct desk *d, struct fake_node *n, const char **url)
+{
+	identity_desk_open(d);
+	*n = (struct fake_node){.answer = chain_answer};
+	fake_node_start(n);
+	*url = n->http.url;
+	d->chains[1].rpc = url;
+	d->chains[1].rpc_n = 1;
+	seen_version = 0;
+	is_revoked = wallet_agrees = registry_missing = false;
+	wallets_asked = fees_asked = 0;
+	desk_start(d);
+}
+
+START_TEST(the_fee_is_the_registrys_and_holds_nothing_up)
+{
+	struct desk d;
+	struct fake_node n;
+	const char *url;
+	desk_with_node(&d, &n, &url);
+	quote_request *ask =
+		desk_ask(&d, TYPE(REGISTER), desk_account(&d, d.author), NULL);
+	for (int i = 0; i < 2; i++) {
+		struct desk_call *c = desk_do(&d, API_CREATE_QUOTE, &ask->base, d.pk, NULL);
+		desk_is(c, ST_OK);
+		ck_assert_str_eq(((quote_reply *)c->call.reply)->fee->native, "4711");
+		desk_free(c);
+	}
+	ck_assert_int_eq(fees_asked, 1);
+	ask->apply = FERRY__V1__APPLY__APPLY_EAGER; /* another fee, not known yet */
+	registry_missing = true;
+	struct desk_call *c = desk_do(&d, API_CREATE_QUOTE, &ask->base, d.pk, NULL);
+	desk_is(c, ST_OK);
+	ck_assert_ptr_null(((quote_reply *)c->call.reply)->fee);
+	desk_free(c);
+	n.manner = FAKE_SILENT;
+	int64_t begun = clock_mono_ms();
+	c = desk_do(&d, API_CREATE_QUOTE, &ask->base, d.pk, NULL);
+	desk_is(c, ST_OK);
+	ck_assert_int_lt(clock_mono_ms() - begun, 2500);
+	desk_free(c);
+	desk_close(&d);
+	fake_node_stop(&n);
+}
+END_TEST
+
+START_TEST(versions_go_past_what_the_registry_has_seen)
+{
+	struct desk d;
+	struct fake_node n;
+	const char *url;
+	desk_with_node(&d, &n, &url);
+	const char *id = desk_new(&d, d.author);
+	struct desk_quote q = desk_quoted(&d, desk_ask(&d, TYPE(UPDATE), NULL, id));
+	ck_assert_str_eq(quote_member(&q, "version"), "2");
+	seen_version = 6;
+	q = desk_quoted(&d, desk_ask(&d, TYPE(UPDATE), NULL, id));
+	ck_assert_str_eq(quote_member(&q, "version"), "7");
+	struct desk_call *c = desk_change(&d, API_UPDATE_IDENTITY, id, &q, d.author, NULL, d.sk);
+	ck_assert_uint_eq(desk_identity(c)->version, 7);
+	desk_free(c);
+	is_revoked = true;
+	c = desk_do(&d, API_CREATE_QUOTE, &desk_ask(&d, TYPE(UPDATE), NULL, id)->base, d.sk, NULL);
+	desk_is(c, ST_CONFLICT);
+	desk_code(c, "IDENTITY_REVOKED");
+	desk_free(c);
+	desk_close(&d);
+	fake_node_stop(&n);
+}
+END_TEST
+
+START_TEST(a_contract_wallet_registers_when_it_agrees)
+{
+	struct desk d;
+	struct fake_node n;
+	const char *url;
+	desk_with_node(&d, &n, &url);
+	const char *wallet = "eip155:31338:0x4444444444444444444444444444444444444444";
+	struct desk_quote q = desk_quoted(&d, desk_ask(&d, TYPE(REGISTER), wallet, NULL));
+	Ferry__V1__RegisterIdentityRequest *r = desk_register(&d, &q, d.author);
+	r->signature.len = 40; /* whatever the wallet wants */
+	struct desk_call *c = desk_do(&d, API_REGISTER_IDENTITY, &r->base, d.sk, NULL);
+	desk_is(c, ST_INVALID);
+	desk_code(c, "SIGNATURE_MISMATCH");
+	ck_assert_str_eq(c->call.cx.err.details[0].pointer, "/signature");
+	desk_free(c);
+	n.manner = FAKE_CLOSE;
+	c = desk_do(&d, API_REGISTER_IDENTITY, &r->base, d.sk, NULL);
+	desk_is(c, ST_CHAIN);
+	desk_free(c);
+	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM operation"), 0);
+	n.manner = FAKE_PLAIN;
+	wallet_agrees = true;
+	for (int i = 0; i < 2; i++) {
+		c = desk_do(&d, API_REGISTER_IDENTITY, &r->base, d.sk, NULL);
+		ck_assert_str_eq(desk_identity(c)->accounts[0], wallet);
+		ck_assert_int_eq(c->call.replayed, i);
+		desk_free(c);
+	}
+	/* A replay asks nobody, nor does an account's own key. */
+	int asked = wallets_asked;
+	c = desk_do(&d, API_REGISTER_IDENTITY, &r->base, d.sk, NULL);
+	desk_is(c, ST_OK);
+	desk_free(c);
+	desk_new(&d, d.author);
+	ck_assert_int_eq(wallets_asked, asked);
+	desk_close(&d);
+	fake_node_stop(&n);
+}
+END_TEST
+
+PG_SUITE("api/identity_node", the_fee_is_the_registrys_and_holds_nothing_up,
+	 versions_go_past_what_the_registry_has_seen, a_contract_wallet_registers_when_it_agrees)
