@@ -29,7 +29,8 @@ export function curlLine(dev) {
 
 function describe(event, started) {
 	const at = ((Date.parse(event.time) - started) / 1000).toFixed(3).padStart(8);
-	const where = event.tx_hash ? `  chain ${event.chain_eid} block ${event.block_number} tx ${event.tx_hash}` : '';
+	const block = event.block_number ? ` block ${event.block_number}` : '';
+	const where = event.tx_hash ? `  chain ${event.chain_eid}${block} tx ${event.tx_hash}` : '';
 	return `${at} s  ${String(event.to ?? event.type).padEnd(17)}${where}${event.reason ? `  (${event.reason})` : ''}`;
 }
 
