@@ -394,21 +394,22 @@ static enum status plan_version(struct ctx *cx, struct planning *p)
 	return ST_OK;
 }
 
+/* What is not known is remembered as well: a node that is silent would hold up every quote. */
 static bool plan_fee(struct ctx *cx, struct planning *p, struct u256 *fee)
 {
+	const struct u256 unknown = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
 	uint64_t parts[2] = {p->src->eid, p->plan.op.eager};
 	struct hash key = digest_sha256(parts, sizeof parts);
 	struct bytes out = {NULL, 0};
 	struct buf data;
 	if (quotes_get(p->nodes->api->quotes, &key, fee))
-		return true;
+		return u256_cmp(*fee, unknown) != 0;
 	buf_init(&data, cx->arena, QUOTE_REGISTRY_CALL_BYTES);
 	registry_quote(&data, p->plan.op.eager ? 1 : 0);
-	if (p->src->rpc_n == 0 || registry_call(cx, p, &data, ABI_WORD, &out) != ST_OK)
-		return false;
-	*fee = u256_of_be(out.p, out.n);
+	bool known = p->src->rpc_n > 0 && registry_call(cx, p, &data, ABI_WORD, &out) == ST_OK;
+	*fee = known ? u256_of_be(out.p, out.n) : unknown;
 	quotes_put(p->nodes->api->quotes, &key, *fee);
-	return true;
+	return known;
 }
 
 /* The answer ----------------------------------------------------------------------------------- */
