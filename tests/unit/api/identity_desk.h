@@ -81,7 +81,7 @@ static inline void quote_fixed(const struct desk_quote *q, const char *name, uin
 }
 
 /* What a wallet would sign, from the typed data alone. */
-static inline struct hash quote_digest(struct desk *d, const struct desk_quote *q)
+static inline struct hash quote_digest(const struct desk_quote *q)
 {
 	struct identity_operation op = {.kind = IDENTITY_REGISTER};
 	json_t *message = json_object_get(q->typed, "message");
@@ -100,7 +100,6 @@ static inline struct hash quote_digest(struct desk *d, const struct desk_quote *
 	quote_fixed(q, "account", op.account.b, 20);
 	quote_fixed(q, "recovery", op.recovery.b, 20);
 	quote_fixed(q, "dataHash", op.data_hash.b, 32);
-	(void)d;
 	return identity_digest(
 		(uint64_t)json_number_value(json_object_get(domain, "chainId")), &contract,
 		(uint32_t)json_number_value(json_object_get(message, "mainEid")), &op);
@@ -112,11 +111,8 @@ static inline struct desk_quote desk_quoted(struct desk *d, quote_request *r)
 	desk_is(c, ST_OK);
 	quote_reply *q = (quote_reply *)c->call.reply;
 	struct desk_quote out = {.id = arena_strdup(d->arena, q->quote_id)};
-	json_t *typed = api_json_of_struct(d->arena, q->typed_data);
-	char *text = json_dumps(typed, 0);
-	out.typed = json_loads(text, 0, NULL);
-	free(text);
-	out.digest = quote_digest(d, &out);
+	out.typed = api_json_of_struct(d->arena, q->typed_data);
+	out.digest = quote_digest(&out);
 	desk_free(c);
 	return out;
 }
