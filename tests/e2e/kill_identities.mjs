@@ -99,10 +99,11 @@ export class Registrations {
 		let members = 0;
 		await this.each(known, async (one) => {
 			const { reg, src_eid: srcEid, batch_number: batch, path } = (await this.surely('GET', `/v1/identities/${one.id}/proof`)).json;
-			members += await reader(this.main).readContract({
+			const isMember = await reader(this.main).readContract({
 				address: this.main.contracts.main_registry, abi: main, functionName: 'isMember',
 				args: [{ subject: reg.subject, owner: reg.owner, dataHash: reg.data_hash, version: BigInt(reg.version) }, srcEid, BigInt(batch), path],
 			});
+			members += isMember;
 		});
 		check(members === known.length, `the main registry knows ${members} of them (isMember)`);
 	}
