@@ -40,7 +40,23 @@ struct mpt_ref {
 struct mpt_builder {
 	const struct mpt_entry *entries; /* ascending by key; none is a prefix of another */
 	struct buf node; /* the node in the making, used again for each */
+	/* Nodes on the way to entries[proven], the deepest first; NULL: not wanted. */
+	struct bytes *nodes;
+	size_t nodes_n;
+	size_t proven;
+	struct arena *arena;
 };
+
+/* Keeps the node that was just made of entries from..to, if it is on the way to the one proven. */
+static void mpt_keep(struct mpt_builder *m, size_t from, size_t to, bool is_root)
+{
+	if (!m->nodes || m->proven < from || m->proven >= to ||
+	    (m->node.n <= MPT_INLINE_MAX && !is_root))
+		return;
+	assert(m->nodes_n < MPT_PROOF_NODES_MAX);
+	m->nodes[m->nodes_n++] =
+		bytes_of(arena_copy(m->arena, m->node.p, m->node.n), m->node.n);
+}
 
 static struct mpt_ref mpt_ref_of(const struct buf *node)
 {
@@ -73,7 +89,8 @@ static void mpt_put_path(struct buf *b, const struct mpt_entry *e, size_t from, 
 
 static struct mpt_ref mpt_build(struct mpt_builder *m, size_t from, size_t to, size_t depth);
 
-static struct mpt_ref mpt_build_branch(struct mpt_builder *m, size_t from, size_t to, size_t depth)
+static struct mpt_ref mpt_build_branch(struct mpt_builder *m, size_t from, size_t to, size_t depth,
+				       bool is_root)
 {
 	struct mpt_ref children[16];
 	size_t at = from;
@@ -93,6 +110,7 @@ static struct mpt_ref mpt_build_branch(struct mpt_builder *m, size_t from, size_
 		buf_put(&m->node, children[i].item, children[i].n);
 	rlp_put_bytes(&m->node, (struct bytes){NULL, 0});
 	rlp_list_end(&m->node, list);
+	mpt_keep(m, from, to, is_root);
 	return mpt_ref_of(&m->node);
 }
 
@@ -107,12 +125,13 @@ static struct mpt_ref mpt_build(struct mpt_builder *m, size_t from, size_t to, s
 		mpt_put_path(&m->node, first, depth, first->nibbles_n, true);
 		rlp_put_bytes(&m->node, first->value);
 		rlp_list_end(&m->node, list);
+		mpt_keep(m, from, to, depth == 0);
 		return mpt_ref_of(&m->node);
 	}
 	size_t common = depth;
 	while (mpt_nibble(first->key, common) == mpt_nibble(last->key, common))
 		common++;
-	struct mpt_ref branch = mpt_build_branch(m, from, to, common);
+	struct mpt_ref branch = mpt_build_branch(m, from, to, common, common == 0);
 	if (common == depth)
 		return branch;
 	m->node.n = 0;
@@ -120,6 +139,7 @@ static struct mpt_ref mpt_build(struct mpt_builder *m, size_t from, size_t to, s
 	mpt_put_path(&m->node, first, depth, common, false);
 	buf_put(&m->node, branch.item, branch.n);
 	rlp_list_end(&m->node, list);
+	mpt_keep(m, from, to, depth == 0);
 	return mpt_ref_of(&m->node);
 }
 
@@ -135,29 +155,75 @@ static void mpt_entry_set(struct mpt_entry *e, struct arena *a, size_t index, st
 	e->value = value;
 }
 
-struct hash mpt_root(struct arena *a, const struct bytes *values, size_t n)
+/* In the order of their keys: rlp(0) is 0x80, after rlp(127) and before rlp(128). */
+static size_t mpt_index_at(size_t at, size_t n)
 {
-	assert(n <= MPT_VALUES_MAX);
-	if (n == 0)
-		return MPT_EMPTY_ROOT;
-	/* In the order of their keys: rlp(0) is 0x80, after rlp(127) and before rlp(128). */
+	size_t low = n < 128 ? n - 1 : 127;
+	return at < low ? at + 1 : at == low ? 0 : at;
+}
+
+/* Builds the trie of values; index: of which one the way is kept in m->nodes. */
+static struct hash mpt_build_list(struct mpt_builder *m, struct arena *a,
+				  const struct bytes *values, size_t n, size_t index)
+{
 	struct mpt_entry *entries = arena_array(a, n, sizeof *entries);
 	size_t value_bytes_max = 0;
 	for (size_t at = 0; at < n; at++) {
-		size_t low = n < 128 ? n - 1 : 127;
-		size_t index = at < low ? at + 1 : at == low ? 0 : at;
-		mpt_entry_set(&entries[at], a, index, values[index]);
-		if (values[index].n > value_bytes_max)
-			value_bytes_max = values[index].n;
+		size_t i = mpt_index_at(at, n);
+		mpt_entry_set(&entries[at], a, i, values[i]);
+		if (i == index)
+			m->proven = at;
+		if (values[i].n > value_bytes_max)
+			value_bytes_max = values[i].n;
 	}
-	struct mpt_builder m = {.entries = entries};
-	buf_init(&m.node, a, value_bytes_max + 1024);
-	struct mpt_ref root = mpt_build(&m, 0, n, 0);
+	m->entries = entries;
+	m->arena = a;
+	buf_init(&m->node, a, value_bytes_max + 1024);
+	struct mpt_ref root = mpt_build(m, 0, n, 0);
 	if (root.n != sizeof root.item) /* the root is hashed even when it is short */
 		return keccak256(root.item, root.n);
 	struct hash h;
 	memcpy(h.b, root.item + 1, sizeof h.b);
 	return h;
+}
+
+struct hash mpt_root(struct arena *a, const struct bytes *values, size_t n)
+{
+	assert(n <= MPT_VALUES_MAX);
+	struct mpt_builder m = {.nodes = NULL};
+	return n == 0 ? MPT_EMPTY_ROOT : mpt_build_list(&m, a, values, n, 0);
+}
+
+size_t mpt_proof(struct arena *a, struct hash *root, struct bytes nodes[MPT_PROOF_NODES_MAX],
+		 const struct bytes *values, size_t n, size_t index)
+{
+	assert(index < n && n <= MPT_VALUES_MAX);
+	struct mpt_builder m = {.nodes = nodes};
+	*root = mpt_build_list(&m, a, values, n, index);
+	for (size_t i = 0; i < m.nodes_n / 2; i++) { /* the root first */
+		struct bytes other = nodes[i];
+		nodes[i] = nodes[m.nodes_n - 1 - i];
+		nodes[m.nodes_n - 1 - i] = other;
+	}
+	return m.nodes_n;
+}
+
+enum status mpt_prove_index(struct bytes *value, const struct hash *root, size_t index,
+			    const struct bytes *nodes, size_t n)
+{
+	uint8_t key[9];
+	size_t key_n = 1;
+	key[0] = index == 0 ? 0x80 : (uint8_t)index;
+	if (index > 0x7f) {
+		key_n = 0;
+		for (size_t v = index; v > 0; v >>= 8)
+			key_n++;
+		key[0] = (uint8_t)(0x80 + key_n);
+		for (size_t i = 0; i < key_n; i++)
+			key[1 + i] = (uint8_t)(index >> 8 * (key_n - 1 - i));
+		key_n++;
+	}
+	return mpt_prove(value, root, bytes_of(key, key_n), nodes, n);
 }
 
 /* --- proving ------------------------------------------------------------------------------ */

@@ -17,6 +17,10 @@ extern const struct hash MPT_EMPTY_ROOT;
 /* The root of the trie {rlp(i) -> values[i]}. No value is empty; n <= MPT_VALUES_MAX (asserted). */
 struct hash mpt_root(struct arena *a, const struct bytes *values, size_t n);
 
+/* The proof of values[index] in that trie, root first: *root, and how many nodes. index < n (asserted). */
+size_t mpt_proof(struct arena *a, struct hash *root, struct bytes nodes[MPT_PROOF_NODES_MAX],
+		 const struct bytes *values, size_t n, size_t index);
+
 /* Follows a proof, root first, for a key that is already hashed where the trie hashes keys.
  *
  * Returns: ST_OK, *value in the nodes: the entry's bytes, or n == 0 when the trie proves that
@@ -25,6 +29,10 @@ struct hash mpt_root(struct arena *a, const struct bytes *values, size_t n);
  */
 MUST_USE enum status mpt_prove(struct bytes *value, const struct hash *root, struct bytes key,
 			       const struct bytes *nodes, size_t n);
+
+/* The same in the trie of an ordered list. */
+MUST_USE enum status mpt_prove_index(struct bytes *value, const struct hash *root, size_t index,
+				     const struct bytes *nodes, size_t n);
 
 struct mpt_account {
 	uint64_t nonce;

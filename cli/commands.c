@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "cli/identity.h"
 #include "cli/receipt.h"
 #include "cli/seal.h"
 #include "cli/show.h"
@@ -324,6 +325,10 @@ const struct cli_command cli_commands[] = {
 	 "Encrypt a payload for one receiver on one way.", seal_payload},
 	{"open", "PAYLOAD", CLI_OF_SEAL | BIT(SECRET_FILE) | BIT(RAW),
 	 "Decrypt a payload that was sealed to one of your keys.", seal_open},
+	{"identity bundle", "FILE", BIT(RPC) | BIT(BLOCK),
+	 "Add to a proof what shows, out of a node's block, that it arrived.", identity_bundle},
+	{"identity verify", "FILE", BIT(BLOCK_HASH) | BIT(MAIN_REGISTRY),
+	 "Check the proof of a registration against a block, without a server.", identity_verify},
 	{"receipt verify", "FILE", BIT(JWKS) | BIT(REQUEST),
 	 "Check a receipt of what was accepted (- is the standard input).", receipt_verify},
 };

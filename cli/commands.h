@@ -32,7 +32,11 @@
 	X(OUT, "out", "FILE", "new file for the private key")                                      \
 	X(RAW, "raw", NULL, "the bytes as they are, not in hex")                                   \
 	X(JWKS, "jwks", "FILE", "key set of the server (asked for when not given)")                \
-	X(REQUEST, "request", "FILE", "the body that was sent: must be that of the receipt")
+	X(REQUEST, "request", "FILE", "the body that was sent: must be that of the receipt")       \
+	X(BLOCK_HASH, "block-hash", "HEX", "of a block you trust, of the main registry's chain")   \
+	X(MAIN_REGISTRY, "main-registry", "HEX", "must be the registry of the proof")              \
+	X(RPC, "rpc", "URL", "node of the main registry's chain")                                  \
+	X(BLOCK, "block", "N", "in which the batch arrived")
 
 enum cli_option {
 #define X(name, ...) CLI_##name,

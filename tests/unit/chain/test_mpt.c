@@ -191,6 +191,37 @@ START_TEST(an_empty_trie_holds_nothing)
 }
 END_TEST
 
-SUITE("chain/mpt", roots_of_lists_of_all_sizes, the_empty_root_is_the_hash_of_an_empty_string,
+START_TEST(every_member_of_a_list_has_a_proof)
+{
+	static const size_t sizes[] = {1, 2, 3, 15, 16, 17, 127, 128, 129, 255, 256, 257, 300};
+	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+		struct arena *a = arena_create(UNIT_ARENA_BYTES);
+		size_t n = sizes[s];
+		struct bytes *values = arena_array(a, n, sizeof *values);
+		for (size_t i = 0; i < n; i++) /* short ones are inline nodes */
+			values[i] = bytes_of(arena_printf(a, "%zu%*s", i, i % 3 ? 40 : 1, "x"),
+					     i % 3 ? 41 : 2);
+		struct hash want = mpt_root(a, values, n);
+		for (size_t i = 0; i < n; i++) {
+			struct hash root;
+			struct bytes nodes[MPT_PROOF_NODES_MAX];
+			struct bytes value;
+			size_t nodes_n = mpt_proof(a, &root, nodes, values, n, i);
+			unit_assert_hash_eq(root, want);
+			ck_assert_int_eq(mpt_prove_index(&value, &root, i, nodes, nodes_n), ST_OK);
+			ck_assert_msg(bytes_equal(value, values[i]), "%zu of %zu", i, n);
+			enum status st = mpt_prove_index(&value, &root, i + 1, nodes, nodes_n);
+			ck_assert(st == ST_INVALID || value.n == 0 ||
+				  (i + 1 < n && bytes_equal(value, values[i + 1])));
+			if (nodes_n > 1)
+				ck_assert_int_eq(mpt_prove_index(&value, &root, i, nodes, nodes_n - 1),
+						 ST_INVALID);
+		}
+		arena_destroy(a);
+	}
+}
+END_TEST
+
+SUITE("chain/mpt", every_member_of_a_list_has_a_proof, roots_of_lists_of_all_sizes, the_empty_root_is_the_hash_of_an_empty_string,
       proves_an_account_and_its_storage, proves_presence_and_absence,
       one_bit_in_a_proof_breaks_it, malformed_nodes_are_refused, an_empty_trie_holds_nothing)
