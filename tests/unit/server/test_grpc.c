@@ -483,7 +483,7 @@ START_TEST(reflection_lists_services_and_gives_files)
 	for (int i = 0; i < 2; i++) {
 		Grpc__Reflection__V1__ServerReflectionResponse *m =
 			reflect(&r, paths[i], LIST, "*");
-		ck_assert_uint_eq(m->list_services_response->n_service, 6);
+		ck_assert_uint_eq(m->list_services_response->n_service, 7);
 		m = reflect(&r, paths[i], BY_SYMBOL, "ferry.v1.MessageService.GetMessage");
 		/* itself, types.proto, timestamp.proto */
 		ck_assert_uint_eq(m->file_descriptor_response->n_file_descriptor_proto, 3);
