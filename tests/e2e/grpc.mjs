@@ -100,7 +100,7 @@ const files = new Map()
 let ferry, messages, quotes, operator
 
 before(async () => {
-	const services = ['MessageService', 'QuoteService', 'OperatorService']
+	const services = ['IdentityService', 'MessageService', 'QuoteService', 'OperatorService']
 	const replies = await reflect('v1', services.map(s => ({ file_containing_symbol: `ferry.v1.${s}` })))
 	for (const reply of replies) {
 		assert.equal(reply.message_response, 'file_descriptor_response')
@@ -140,7 +140,7 @@ test('reflection v1 and v1alpha list the same services, and files have no gaps',
 			{ list_services: '*' }, { file_by_filename: 'ferry/v1/types.proto' },
 			{ file_containing_symbol: 'ferry.v1.NotHere' }])
 		assert.deepEqual(list.list_services_response.service.map(s => s.name).sort(), [
-			'ferry.v1.MessageService', 'ferry.v1.OperatorService', 'ferry.v1.QuoteService',
+			'ferry.v1.IdentityService', 'ferry.v1.MessageService', 'ferry.v1.OperatorService', 'ferry.v1.QuoteService',
 			'grpc.health.v1.Health', 'grpc.reflection.v1.ServerReflection',
 			'grpc.reflection.v1alpha.ServerReflection'])
 		assert.equal(file.file_descriptor_response.file_descriptor_proto.length, 2)
