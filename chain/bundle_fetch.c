@@ -72,6 +72,13 @@ enum status bundle_make(struct ctx *cx, struct bundle *b, const struct header *h
 		return fail(cx, ST_CHAIN_DISPUTED,
 			    "the receipts of block %llu do not make its receiptsRoot",
 			    (unsigned long long)header->number);
+	size_t bytes = 0;
+	for (size_t i = 0; i < e->nodes_n; i++)
+		bytes += e->nodes[i].n;
+	if (bytes > BUNDLE_NODE_BYTES_MAX)
+		return fail(cx, ST_TOO_LARGE,
+			    "the receipt of the transaction that brought the batch is too large for a "
+			    "proof: %zu bytes", bytes);
 	b->has_evidence = true;
 	return ST_OK;
 }

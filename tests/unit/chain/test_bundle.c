@@ -270,6 +270,19 @@ START_TEST(evidence_is_only_made_of_what_the_header_says)
 	w->receipts[2].logs_n = 2; /* no Received behind it */
 	world_seal(w);
 	ck_fails(cx, world_make(w), ST_NOT_FOUND, "without its message");
+	/* Somebody brings the batch together with megabytes of his own. */
+	world_begin(w, cx, 4, 2);
+	w->logs[3].data = bytes_of(arena_alloc(cx->arena, BUNDLE_NODE_BYTES_MAX - 2048),
+				   BUNDLE_NODE_BYTES_MAX - 2048);
+	world_seal(w);
+	ck_ok(cx, world_make(w));
+	struct bundle *back = arena_alloc(cx->arena, sizeof *back);
+	ck_ok(cx, bundle_read(cx, back, bundle_text(cx->arena, &w->bundle)));
+	ck_assert_str_eq(verdict(w, back, NULL), "");
+	w->logs[3].data.n += 2048;
+	w->logs[3].data.p = arena_alloc(cx->arena, w->logs[3].data.n);
+	world_seal(w);
+	ck_fails(cx, world_make(w), ST_TOO_LARGE, "too large for a proof");
 	unit_ctx_end(cx);
 }
 END_TEST
