@@ -222,6 +222,7 @@ START_TEST(every_member_of_a_list_has_a_proof)
 }
 END_TEST
 
-SUITE("chain/mpt", every_member_of_a_list_has_a_proof, roots_of_lists_of_all_sizes, the_empty_root_is_the_hash_of_an_empty_string,
+SUITE("chain/mpt", every_member_of_a_list_has_a_proof,
+      roots_of_lists_of_all_sizes, the_empty_root_is_the_hash_of_an_empty_string,
       proves_an_account_and_its_storage, proves_presence_and_absence,
       one_bit_in_a_proof_breaks_it, malformed_nodes_are_refused, an_empty_trie_holds_nothing)
