@@ -184,7 +184,6 @@ library Drafts {
 				let operation := add(operations.offset, calldataload(add(operations.offset, shl(5, i))))
 				let signature := add(operation, calldataload(add(operation, 352)))
 				let first := calldataload(add(operation, 128)) // firstOwner
-				let v := byte(0, calldataload(add(signature, 96)))
 				let bad := or(
 					or(
 						or(
@@ -208,10 +207,7 @@ library Drafts {
 					)
 				)
 				bad := or(bad, xor(calldataload(signature), 65))
-				bad := or(bad, or(
-					gt(sub(v, 27), 1),
-					gt(calldataload(add(signature, 64)), SECP256K1_HALF_N)
-				))
+				bad := or(bad, gt(calldataload(add(signature, 64)), SECP256K1_HALF_N))
 				// The consent's length.
 				bad := or(bad, calldataload(add(operation, calldataload(add(operation, 384)))))
 				if or(bad, lt(gas(), reserve)) { break }
@@ -220,10 +216,10 @@ library Drafts {
 				mstore(add(form, 384), calldataload(add(operation, 320)))
 				mstore(add(form, 450), keccak256(form, SIGNED_BYTES))
 				mstore(add(form, 704), keccak256(add(form, 416), 66))
-				mstore(add(form, 736), v)
+				mstore(add(form, 736), byte(0, calldataload(add(signature, 96))))
 				calldatacopy(add(form, 768), add(signature, 32), 64)
 				pop(staticcall(gas(), 1, add(form, 704), 128, 0, 32))
-				// The answer is an address and not 0, or there is none.
+				// The answer is an address and not 0; or there is none, also when v is neither 27 nor 28.
 				if iszero(and(eq(returndatasize(), 32), eq(mload(0), first))) { break }
 
 				calldatacopy(add(form, 544), add(operation, 96), 96)

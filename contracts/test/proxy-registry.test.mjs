@@ -215,6 +215,8 @@ test('each form that cannot be is refused with its reason', async () => {
 		[await make(REGISTER, alice, { firstOwner: zeroAddress }), 'BadOwner'],
 		[await make(REGISTER, zeroAddress, { signature: `0x${'00'.repeat(64)}1b` }), 'BadOwner'],
 		[await make(REGISTER, alice, { owner: bob.address, signer: bob }), 'BadOwner'],
+		[await make(REGISTER, alice, { owner: bob.address }), 'BadOwner'],
+		[await make(REGISTER, alice, { account: bob, consent: '0x' }), 'BadAccount'],
 		[await make(REGISTER, alice, { version: 0n }), 'BadVersion'],
 		[await make(REGISTER, alice, { version: 2n }), 'BadVersion'],
 		[await make(REGISTER, alice, { homeChainId: BigInt(second.chain_id) }), 'WrongChain'],
@@ -632,11 +634,12 @@ test('five hundred members at most', async () => {
 	assert.deepEqual([said.filter((x) => x === '').length, said[500]], [500, 'BatchFull']);
 	for (const part of [all.slice(0, 250), all.slice(250)]) assert.equal((await submit(proxy, part)).skipped.length, 0);
 	const updates = await Promise.all(all.map((x, i) => next(x, UPDATE, account(`five hundred ${i % 20}`))));
-	const sent = await go(updates);
-	assert.equal(sent.reasons[500], 'BatchFull');
+	const plain = [await make(REGISTER, alice), await make(REGISTER, bob)];
+	const sent = await go([...updates.slice(0, 499), ...plain, updates[499]]);
+	assert.deepEqual(sent.reasons.slice(498), ['', '', 'BatchFull', 'BatchFull']);
 	assert.equal(sent.batch.leaves.length, 500);
 	assert.equal(batchOf(sent.packet).root, sent.batch.root);
-	assert.deepEqual((await go([updates[500], updates[0]])).reasons, ['', 'StaleVersion']);
+	assert.deepEqual((await go([plain[1], updates[499], updates[0]])).reasons, ['', '', 'StaleVersion']);
 });
 
 test('no operation fails because the batch ran out of gas', async () => {
