@@ -450,5 +450,4 @@ void deliver_run(void *arg)
 		.self = d,
 	};
 	world_run(&loop);
-	lane_fini(&d->lane);
 }

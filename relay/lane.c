@@ -10,7 +10,11 @@
 #include "ferry/v1/types.pb-c.h"
 #include "relay/tend.h"
 
-enum { FEE_KEPT_MS = 1000, WEI_PER_GWEI = 1000000000 };
+enum {
+	FEE_KEPT_MS = 1000,
+	FEE_STALE_MS = 5000, /* with a courier, who refreshes it: older than this it is asked for all the same */
+	WEI_PER_GWEI = 1000000000,
+};
 
 void lane_init(struct lane *l, struct world *world, struct world_chain *chain, const char *role)
 {
@@ -26,6 +30,7 @@ void lane_init(struct lane *l, struct world *world, struct world_chain *chain, c
 	hex_digits(account, signer_account(l->signer)->b, 20);
 	snprintf(name, sizeof name, "lane.%lld.0x%s", (long long)chain->config.eid, account);
 	lease_init(&l->lease, name, world->holder);
+	lock_init(&l->fee_lock);
 }
 
 void lane_fini(struct lane *l)
@@ -38,6 +43,8 @@ void lane_fini(struct lane *l)
 	arena_destroy(arena);
 	db_close(l->db);
 	rpc_destroy(l->rpc);
+	lock_fini(&l->fee_lock);
+	courier_destroy(l->courier);
 }
 
 bool lane_is_open(const struct lane *l)
@@ -106,18 +113,49 @@ struct u256 lane_tip(const struct lane *l, const struct rpc_fee *fee)
 	return fee->tip;
 }
 
+static void lane_keep_fee(struct lane *l, const struct rpc_fee *fee)
+{
+	lock_take(&l->fee_lock);
+	l->fee = *fee;
+	l->fee_ms = clock_mono_ms();
+	lock_give(&l->fee_lock);
+}
+
+void lane_refresh_fee(struct ctx *cx, struct lane *l, struct rpc *rpc)
+{
+	struct rpc_fee fee;
+	int64_t now = clock_mono_ms();
+	lock_take(&l->fee_lock);
+	bool wanted = now - l->fee_used_ms < FEE_STALE_MS && now - l->fee_ms > FEE_KEPT_MS / 2;
+	lock_give(&l->fee_lock);
+	if (wanted && rpc_fee(cx, rpc, &fee) == ST_OK) /* else: the lane asks, and says why it fails */
+		lane_keep_fee(l, &fee);
+}
+
+static enum status lane_ask_fee(struct ctx *cx, struct lane *l, struct rpc_fee *fee)
+{
+	int64_t now = clock_mono_ms(), kept = l->courier ? FEE_STALE_MS : FEE_KEPT_MS;
+	lock_take(&l->fee_lock);
+	bool known = l->fee_ms && now - l->fee_ms < kept;
+	*fee = l->fee;
+	l->fee_used_ms = now;
+	lock_give(&l->fee_lock);
+	if (known)
+		return ST_OK;
+	TRY(rpc_fee(cx, l->rpc, fee));
+	lane_keep_fee(l, fee);
+	return ST_OK;
+}
+
 /* Twice the next base fee: enough for six full blocks in a row before a bump is needed. */
 static enum status lane_fee(struct ctx *cx, struct lane *l)
 {
-	if (l->fee_ms && clock_mono_ms() - l->fee_ms < FEE_KEPT_MS)
-		return ST_OK;
 	struct rpc_fee fee;
-	TRY(rpc_fee(cx, l->rpc, &fee));
+	TRY(lane_ask_fee(cx, l, &fee));
 	l->tip = lane_tip(l, &fee);
 	if (!u256_mul_u64(&l->max_fee, fee.base_next, 2) || !u256_add(&l->max_fee, l->max_fee, l->tip) ||
 	    !u256_fits(l->max_fee, 96))
 		return fail(cx, ST_CHAIN_DISPUTED, "%s says an absurd base fee", l->chain->config.name);
-	l->fee_ms = clock_mono_ms();
 	return ST_OK;
 }
 
@@ -236,18 +274,28 @@ static void lane_mark_items(const struct lane_tx *txs, const struct journal_entr
 	}
 }
 
+static enum status lane_broadcast(struct ctx *cx, struct lane *l, const struct journal_entry *entries, size_t n)
+{
+	size_t sent = 0;
+	while (sent < n && courier_send(l->courier, entries[sent].nonce, entries[sent].raw))
+		sent++;
+	if (sent == n)
+		return ST_OK;
+	struct rpc_send *sends = arena_array(cx->arena, n, sizeof *sends);
+	for (size_t i = sent; i < n; i++)
+		sends[i - sent].raw = entries[i].raw;
+	return tend_broadcast(cx, l, l->db, l->rpc, sends, n - sent, entries[sent].nonce);
+}
+
 enum status lane_claim(struct ctx *cx, struct lane *l, struct lane_tx *txs, size_t n, lane_mark mark,
 		       lane_within within, void *arg)
 {
 	assert(n > 0 && n <= LANE_TXS_MAX);
 	struct journal_entry *entries = arena_array(cx->arena, n, sizeof *entries);
-	struct rpc_send *sends = arena_array(cx->arena, n, sizeof *sends);
 	struct lane_claimed claimed;
 	TRY(lane_fee(cx, l));
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		TRY(lane_sign(cx, l, &txs[i], l->next_nonce + (int64_t)i, &entries[i]));
-		sends[i].raw = entries[i].raw;
-	}
 	TRY(tx_begin(cx, l->db));
 	TRY(lease_fence(cx, l->db, &l->lease));
 	TRY(lane_lock(cx, l, txs, n, &claimed));
@@ -259,8 +307,7 @@ enum status lane_claim(struct ctx *cx, struct lane *l, struct lane_tx *txs, size
 		TRY(within(cx, txs, n, arg));
 	TRY(tx_commit(cx, l->db));
 	l->opened = true;
-	int64_t first = l->next_nonce;
 	l->next_nonce += (int64_t)n;
 	l->unmined += n;
-	return tend_broadcast(cx, l, sends, n, first);
+	return lane_broadcast(cx, l, entries, n);
 }

@@ -7,6 +7,8 @@
 #ifndef FERRY_RELAY_LANE_H
 #define FERRY_RELAY_LANE_H
 
+#include "base/lock.h"
+#include "relay/courier.h"
 #include "relay/world.h"
 #include "storage/journal.h"
 #include "storage/outbox.h"
@@ -28,12 +30,16 @@ struct lane {
 	struct lease lease;
 	bool opened;        /* next_nonce is the database's */
 	int64_t next_nonce;
-	int64_t halted;     /* a number of ferry.v1.Reason, 0: runs */
+	struct courier *courier;  /* NULL: the lane broadcasts by itself */
+	_Atomic int64_t halted;   /* a number of ferry.v1.Reason, 0: runs; the courier sets it too, as the next but one */
 	size_t unmined;
-	int64_t tended_ms;
+	_Atomic int64_t tended_ms;
 	int64_t reorgs; /* of the world, when unmined transactions were last held against them */
 	struct u256 max_fee, tip; /* of the next transaction */
-	int64_t fee_ms;
+	struct lock fee_lock;
+	struct rpc_fee fee; /* guarded by fee_lock, as the next two */
+	int64_t fee_ms;     /* when it was asked for; 0: never */
+	int64_t fee_used_ms;
 };
 
 /* A transaction to be sent: everything but its nonce and fees. */
@@ -47,8 +53,9 @@ struct lane_tx {
 	size_t items_n;
 };
 
-/* lease name of an account on a chain */
+/* Names the lease after the account and the chain. */
 void lane_init(struct lane *l, struct world *world, struct world_chain *chain, const char *role);
+/* After its threads have ended, the courier's too. Gives the lease back. */
 void lane_fini(struct lane *l);
 /* Opens what the lane owns, holds its lease, knows its nonce, tends what is not mined yet.
  * Returns: ST_OK: claims may be made (unless l->halted or l->unmined is at its maximum); else as usual. */
@@ -57,9 +64,12 @@ bool lane_is_open(const struct lane *l);
 /* What the nodes suggest as a tip, at least 1 wei, at most what the configuration allows: a lie costs no more. */
 struct u256 lane_tip(const struct lane *l, const struct rpc_fee *fee);
 
+/* Asks for the chain's fee when the lane has used one lately. Thread: the courier's. Blocks on the nodes. */
+void lane_refresh_fee(struct ctx *cx, struct lane *l, struct rpc *rpc);
+
 /* Signs the transactions with the next nonces, and in one transaction: fences, locks the items (ST_BUSY when one
  * has changed), lets mark() change each (with the tx it goes with and that tx's place), writes the journal, saves
- * the items. Then broadcasts.
+ * the items. Then broadcasts, or has its courier do so.
  * An item may be in several transactions; it is marked for the last one that holds it. What else must be true
  * if and only if the transactions are journalled, within() writes. Both may be NULL. */
 typedef void (*lane_mark)(struct outbox_item *item, const struct lane_tx *tx,

@@ -13,7 +13,7 @@
 #include "relay/observe.h"
 #include "relay/submit.h"
 
-enum { NOTIFY_GAP_MS = 5, LISTEN_WAIT_MS = 500, RELAY_THREADS_MAX = 4 * RELAY_CHAINS_MAX + 2 };
+enum { NOTIFY_GAP_MS = 5, LISTEN_WAIT_MS = 500, RELAY_THREADS_MAX = 6 * RELAY_CHAINS_MAX + 2 };
 
 struct relay {
 	struct world world;
@@ -159,11 +159,14 @@ void relay_start(struct relay *r)
 	for (size_t i = 0; i < w->chains_n; i++) {
 		struct world_chain *c = &w->chains[i];
 		r->observe[i] = (struct observe){.world = w, .chain = c};
-		lane_init(&r->submit[i].lane, w, c, "submit");
+		submit_init(&r->submit[i], w, c);
 		lane_init(&r->deliver[i].lane, w, c, "deliver");
 		relay_thread(r, "observe", c, observe_run, &r->observe[i]);
+		r->deliver[i].lane.courier = courier_create(&r->deliver[i].lane, NULL, NULL);
 		relay_thread(r, "submit", c, submit_run, &r->submit[i]);
 		relay_thread(r, "deliver", c, deliver_run, &r->deliver[i]);
+		relay_thread(r, "courier", c, courier_run, r->submit[i].lane.courier);
+		relay_thread(r, "courier", c, courier_run, r->deliver[i].lane.courier);
 		if (addr_is_zero(&c->config.proxy_registry))
 			continue;
 		r->aggregate[i] = (struct aggregate){.world = w, .chain = c};
@@ -179,4 +182,8 @@ void relay_stop(struct relay *r)
 	for (size_t i = 0; i < r->threads_n; i++)
 		thread_join(r->threads[i]);
 	r->threads_n = 0;
+	for (size_t i = 0; i < r->world.chains_n; i++) {
+		submit_fini(&r->submit[i]);
+		lane_fini(&r->deliver[i].lane);
+	}
 }

@@ -22,6 +22,7 @@ enum {
 	ITEM_GAS_EXPECTED = 140000, /* what an item uses on a path in use, with room */
 	SUBMIT_ITEMS_MAX = 100,
 	FEE_KEPT_MS = 3000,
+	FEE_STALE_MS = 10000, /* with a courier, who refreshes them */
 	POSTPONE_MS = 5000,
 	POSTPONE_MANY_MS = 60000,    /* when they fill a round: or those behind them would never be looked at */
 	FEE_BITS_MAX = 96,           /* no endpoint asks for more; the journal could not hold the sum */
@@ -30,16 +31,28 @@ enum {
 
 /* Fees ---------------------------------------------------------------------------------------------- */
 
-static struct submit_fee *fee_find(struct submit *s, const struct outbox_item *it)
+static bool fee_is_of(const struct submit_fee *f, const struct outbox_item *it)
 {
-	int64_t now = clock_mono_ms();
-	for (size_t i = 0; i < SUBMIT_FEES_KEPT; i++) {
+	return f->kind == it->kind && f->dst_eid == it->dst_eid && f->payload_bytes == it->payload.n &&
+	       f->gas_limit == it->gas_limit;
+}
+
+/* A copy of what is known. false: ask. */
+static bool fee_find(struct submit *s, const struct outbox_item *it, struct submit_fee *out)
+{
+	int64_t now = clock_mono_ms(), kept = s->lane.courier ? FEE_STALE_MS : FEE_KEPT_MS;
+	bool found = false;
+	lock_take(&s->fees_lock);
+	for (size_t i = 0; i < SUBMIT_FEES_KEPT && !found; i++) {
 		struct submit_fee *f = &s->fees[i];
-		if (f->until_ms > now && f->kind == it->kind && f->dst_eid == it->dst_eid &&
-		    f->payload_bytes == it->payload.n && f->gas_limit == it->gas_limit)
-			return f;
+		found = f->asked_ms && now - f->asked_ms < kept && fee_is_of(f, it);
+		if (found) {
+			f->used_ms = now;
+			*out = *f;
+		}
 	}
-	return NULL;
+	lock_give(&s->fees_lock);
+	return found;
 }
 
 static struct calls_item item_call(const struct outbox_item *it)
@@ -68,20 +81,12 @@ static struct calls_item item_call(const struct outbox_item *it)
 	return c;
 }
 
-static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item *it,
-		     const struct rpc_call *call)
+/* What a node answered, into a slot. */
+static void fee_read(struct ctx *cx, struct submit_fee *f, const struct rpc_call *call)
 {
-	struct submit_fee *f = &s->fees[s->fees_next++ % SUBMIT_FEES_KEPT];
-	*f = (struct submit_fee){
-		.kind = it->kind,
-		.dst_eid = it->dst_eid,
-		.payload_bytes = it->payload.n,
-		.gas_limit = it->gas_limit,
-		.until_ms = clock_mono_ms() + FEE_KEPT_MS,
-	};
 	bool returned = call->outcome == RPC_CALL_RETURNED && call->out.n == 32;
-	if (returned)
-		f->wei = u256_of_be(call->out.p, 32);
+	f->asked_ms = clock_mono_ms();
+	f->wei = returned ? u256_of_be(call->out.p, 32) : u256_of_u64(0);
 	f->refused = !returned || !u256_fits(f->wei, FEE_BITS_MAX);
 	if (returned && f->refused)
 		snprintf(f->why, sizeof f->why, "the Messenger asks for an absurd fee");
@@ -89,6 +94,63 @@ static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item 
 		snprintf(f->why, sizeof f->why, "the Messenger gives no fee: %s",
 			 call->outcome == RPC_CALL_REVERTED ? revert_describe(cx->arena, call->out) :
 							      call->message);
+}
+
+static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item *it,
+		     const struct rpc_call *call)
+{
+	struct submit_fee f = {
+		.kind = it->kind,
+		.dst_eid = it->dst_eid,
+		.payload_bytes = it->payload.n,
+		.gas_limit = it->gas_limit,
+		.used_ms = clock_mono_ms(),
+		.to = call->to,
+	};
+	uint8_t *question = malloc(call->data.n);
+	assert(question);
+	memcpy(question, call->data.p, call->data.n);
+	f.question = bytes_of(question, call->data.n);
+	fee_read(cx, &f, call);
+	lock_take(&s->fees_lock);
+	size_t slot = s->fees_next++ % SUBMIT_FEES_KEPT;
+	for (size_t i = 0; i < SUBMIT_FEES_KEPT; i++)
+		if (s->fees[i].asked_ms && fee_is_of(&s->fees[i], it))
+			slot = i;
+	free((void *)(uintptr_t)s->fees[slot].question.p);
+	s->fees[slot] = f;
+	lock_give(&s->fees_lock);
+}
+
+/* The courier's part: fees that are in use are asked for again before they are too old. */
+static void submit_refresh(struct ctx *cx, struct rpc *rpc, void *arg)
+{
+	struct submit *s = arg;
+	struct rpc_call *calls = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *calls);
+	size_t *slots = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *slots), n = 0;
+	int64_t now = clock_mono_ms();
+	lock_take(&s->fees_lock);
+	for (size_t i = 0; i < SUBMIT_FEES_KEPT; i++) {
+		const struct submit_fee *f = &s->fees[i];
+		if (!f->asked_ms || now - f->used_ms > FEE_STALE_MS || now - f->asked_ms < FEE_KEPT_MS / 2)
+			continue;
+		slots[n] = i;
+		calls[n++] = (struct rpc_call){
+			.to = f->to,
+			.data = bytes_of(arena_copy(cx->arena, f->question.p, f->question.n), f->question.n),
+			.from = *signer_account(s->lane.signer),
+		};
+	}
+	lock_give(&s->fees_lock);
+	if (n == 0 || rpc_call_many(cx, rpc, calls, n, &rpc_latest) != ST_OK)
+		return; /* the lane asks itself when they are too old, and says why it fails */
+	lock_take(&s->fees_lock);
+	for (size_t i = 0; i < n; i++) {
+		struct submit_fee *f = &s->fees[slots[i]];
+		if (addr_equal(&f->to, &calls[i].to) && bytes_equal(f->question, calls[i].data))
+			fee_read(cx, f, &calls[i]);
+	}
+	lock_give(&s->fees_lock);
 }
 
 static bool is_registry(const struct outbox_item *it)
@@ -128,7 +190,8 @@ static enum status submit_fees(struct ctx *cx, struct submit *s, struct outbox_i
 	struct outbox_item **asked = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *asked);
 	size_t asked_n = 0;
 	for (size_t i = 0; i < n && asked_n < SUBMIT_FEES_KEPT / 2; i++) {
-		bool known = fee_find(s, &items[i]) != NULL;
+		struct submit_fee fee;
+		bool known = fee_find(s, &items[i], &fee);
 		for (size_t k = 0; !known && k < asked_n; k++)
 			known = asked[k]->kind == items[i].kind && asked[k]->dst_eid == items[i].dst_eid &&
 				asked[k]->payload.n == items[i].payload.n &&
@@ -181,11 +244,12 @@ static int64_t seconds_left(const struct outbox_item *it, int64_t chain_time_s)
 }
 
 /* Why an item cannot go now; false when it can. */
-static bool must_wait(struct submit *s, struct outbox_item *it, const int64_t *overspent,
+static bool must_wait(struct ctx *cx, struct submit *s, struct outbox_item *it, const int64_t *overspent,
 		      size_t overspent_n, struct waiting *w)
 {
 	int64_t left = seconds_left(it, atomic_load(&s->lane.chain->block_time_s));
-	const struct submit_fee *fee = fee_find(s, it);
+	struct submit_fee fee;
+	bool known = fee_find(s, it, &fee);
 	*w = (struct waiting){.item = it};
 	if (left < DEADLINE_MARGIN_S) {
 		/* It may have been broadcast before, so its end is a final block's to say. */
@@ -198,8 +262,8 @@ static bool must_wait(struct submit *s, struct outbox_item *it, const int64_t *o
 	} else if (!is_registry(it) && is_overspent(it, overspent, overspent_n)) {
 		w->reason = FERRY__V1__REASON__REASON_DAILY_LIMIT_REACHED;
 		w->why = "the app has spent what it may spend today (daily_wei_per_app)";
-	} else if (fee && fee->refused) {
-		w->why = fee->why;
+	} else if (known && fee.refused) {
+		w->why = arena_strdup(cx->arena, fee.why);
 	}
 	return w->why != NULL;
 }
@@ -310,13 +374,13 @@ static void batch_close(struct ctx *cx, struct submit *s, struct batch *b, struc
 }
 
 /* A registry's call goes as it was stored. */
-static void registry_close(struct ctx *cx, struct outbox_item *it, const struct submit_fee *fee, struct lane_tx *t)
+static void registry_close(struct ctx *cx, struct outbox_item *it, struct u256 wei, struct lane_tx *t)
 {
 	*t = (struct lane_tx){
 		.purpose = "SUBMIT",
 		.to = it->messenger,
 		.calldata = it->payload,
-		.value = fee->wei,
+		.value = wei,
 		.gas = (uint64_t)it->source_gas < LANE_TX_GAS_MAX ? (uint64_t)it->source_gas : LANE_TX_GAS_MAX,
 		.items = arena_copy(cx->arena, &it, sizeof(struct outbox_item *)),
 		.items_n = 1,
@@ -348,9 +412,10 @@ static enum status submit_spend(struct ctx *cx, const struct lane_tx *txs, size_
 		for (size_t k = 0; k < txs[i].items_n; k++) {
 			if (is_registry(txs[i].items[k]))
 				continue; /* its members' apps paid when the batch was closed */
-			const struct submit_fee *fee = fee_find(s, txs[i].items[k]);
+			struct submit_fee fee;
 			char text[U256_DECIMAL_BYTES];
-			u256_format(text, fee ? fee->wei : u256_of_u64(0));
+			bool known = fee_find(s, txs[i].items[k], &fee);
+			u256_format(text, known ? fee.wei : u256_of_u64(0));
 			apps[count] = txs[i].items[k]->app_id;
 			wei[count++] = arena_strdup(cx->arena, text);
 		}
@@ -369,19 +434,19 @@ static enum status submit_build(struct ctx *cx, struct submit *s, struct outbox_
 	*txs_n = 0;
 	for (size_t i = 0; i < n && *txs_n < LANE_TXS_MAX - 1; i++) {
 		struct outbox_item *it = &items[i];
-		if (must_wait(s, it, overspent, overspent_n, &waiting[waiting_n])) {
+		if (must_wait(cx, s, it, overspent, overspent_n, &waiting[waiting_n])) {
 			waiting_n++;
 			continue;
 		}
-		const struct submit_fee *fee = fee_find(s, it);
-		if (!fee)
+		struct submit_fee fee;
+		if (!fee_find(s, it, &fee))
 			continue; /* asked for in the next round */
 		if (is_registry(it)) {
-			registry_close(cx, it, fee, &txs[(*txs_n)++]);
+			registry_close(cx, it, fee.wei, &txs[(*txs_n)++]);
 			continue;
 		}
 		struct calls_item call = item_call(it);
-		call.fee = fee->wei;
+		call.fee = fee.wei;
 		bool alone = author_is_wallet(s, it);
 		if (!batch_has_room(b, &call, alone))
 			batch_close(cx, s, b, &txs[(*txs_n)++]);
@@ -426,5 +491,20 @@ void submit_run(void *arg)
 		.self = s,
 	};
 	world_run(&loop);
+}
+
+void submit_init(struct submit *s, struct world *world, struct world_chain *chain)
+{
+	*s = (struct submit){0};
+	lock_init(&s->fees_lock);
+	lane_init(&s->lane, world, chain, "submit");
+	s->lane.courier = courier_create(&s->lane, submit_refresh, s);
+}
+
+void submit_fini(struct submit *s)
+{
 	lane_fini(&s->lane);
+	for (size_t i = 0; i < SUBMIT_FEES_KEPT; i++)
+		free((void *)(uintptr_t)s->fees[i].question.p);
+	lock_fini(&s->fees_lock);
 }

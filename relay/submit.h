@@ -19,15 +19,22 @@ struct submit_fee {
 	struct u256 wei;
 	bool refused;        /* the quote reverted: */
 	char why[160];
-	int64_t until_ms;    /* clock_mono_ms; 0: an empty slot */
+	int64_t asked_ms;    /* clock_mono_ms, as the next; 0: an empty slot */
+	int64_t used_ms;
+	struct addr to;      /* who is asked */
+	struct bytes question; /* calldata, malloc'd */
 };
 
 struct submit {
 	struct lane lane;
-	struct submit_fee fees[SUBMIT_FEES_KEPT];
+	struct lock fees_lock;
+	struct submit_fee fees[SUBMIT_FEES_KEPT]; /* guarded by fees_lock: the courier keeps them fresh */
 	size_t fees_next;
 };
 
+void submit_init(struct submit *s, struct world *world, struct world_chain *chain);
+/* After its threads have ended. */
+void submit_fini(struct submit *s);
 /* Thread: its own, until world.stopping. */
 void submit_run(void *submit);
 

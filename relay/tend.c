@@ -8,25 +8,25 @@
 #include "storage/cursor.h"
 
 /* What keeps the account from sending is shown with its lane; reason 0, the first success, clears it. */
-static enum status tend_trouble(struct ctx *cx, struct lane *l, int64_t reason, const char *detail)
+static enum status tend_trouble(struct ctx *cx, struct lane *l, struct db *db, int64_t reason, const char *detail)
 {
 	if (l->halted == reason || l->halted == FERRY__V1__REASON__REASON_JOURNAL_BEHIND_CHAIN)
 		return ST_OK;
 	l->halted = reason;
 	if (reason)
 		log_event(LOG_ERROR, "relay.lane_halted", "%s: %s", l->lease.name, detail);
-	return journal_lane_halt(cx, l->db, l->chain->config.eid, signer_account(l->signer), reason,
+	return journal_lane_halt(cx, db, l->chain->config.eid, signer_account(l->signer), reason,
 				 detail);
 }
 
-enum status tend_broadcast(struct ctx *cx, struct lane *l, struct rpc_send *sends, size_t n,
-			   int64_t first)
+enum status tend_broadcast(struct ctx *cx, struct lane *l, struct db *db, struct rpc *rpc,
+			   struct rpc_send *sends, size_t n, int64_t first)
 {
 	int64_t *taken = arena_array(cx->arena, n, sizeof *taken);
 	size_t taken_n = 0;
 	int64_t trouble = 0;
 	const char *detail = NULL;
-	enum status st = rpc_send_many(cx, l->rpc, sends, n);
+	enum status st = rpc_send_many(cx, rpc, sends, n);
 	for (size_t i = 0; i < n; i++) {
 		switch (sends[i].outcome) {
 		case RPC_SEND_ACCEPTED:
@@ -57,11 +57,12 @@ enum status tend_broadcast(struct ctx *cx, struct lane *l, struct rpc_send *send
 		}
 	}
 	if (taken_n)
-		TRY(journal_broadcast(cx, l->db, l->chain->config.eid, signer_account(l->signer), taken,
+		TRY(journal_broadcast(cx, db, l->chain->config.eid, signer_account(l->signer), taken,
 				      taken_n));
 	if (trouble || taken_n)
-		TRY(tend_trouble(cx, l, trouble, detail));
-	l->tended_ms = st == ST_OK && taken_n == n ? l->tended_ms : 0;
+		TRY(tend_trouble(cx, l, db, trouble, detail));
+	if (st != ST_OK || taken_n < n)
+		l->tended_ms = 0;
 	return st;
 }
 
@@ -135,7 +136,7 @@ static enum status tend_raise(struct ctx *cx, struct lane *l, const struct journ
 	TRY(tx_commit(cx, l->db));
 	log_event(LOG_WARN, "relay.fee_raised", "%s nonce %lld: no block took it for %lld ms, max fee now %s",
 		  l->lease.name, (long long)o->nonce, (long long)o->broadcast_age_ms, max_text);
-	return tend_broadcast(cx, l, &send, 1, o->nonce);
+	return tend_broadcast(cx, l, l->db, l->rpc, &send, 1, o->nonce);
 }
 
 /* Replaced ----------------------------------------------------------------------------------------- */
@@ -184,7 +185,7 @@ static enum status tend_rows(struct ctx *cx, struct lane *l, const struct journa
 			run++;
 		}
 		if (run)
-			TRY(tend_broadcast(cx, l, sends, run, open[i].nonce));
+			TRY(tend_broadcast(cx, l, l->db, l->rpc, sends, run, open[i].nonce));
 		if (i == 0 && run)
 			cheap = sends[0].outcome == RPC_SEND_FEE_TOO_LOW;
 		i += run ? run : 1;
@@ -223,7 +224,8 @@ static enum status tend_hollow(struct ctx *cx, struct lane *l)
 enum status tend_unmined(struct ctx *cx, struct lane *l)
 {
 	TRY(tend_hollow(cx, l));
-	if (l->tended_ms && clock_mono_ms() - l->tended_ms < TEND_EVERY_MS)
+	/* What the courier still holds is not late. */
+	if (courier_is_busy(l->courier) || (l->tended_ms && clock_mono_ms() - l->tended_ms < TEND_EVERY_MS))
 		return ST_OK;
 	struct journal_open *open;
 	size_t n;
@@ -232,7 +234,7 @@ enum status tend_unmined(struct ctx *cx, struct lane *l)
 	l->tended_ms = clock_mono_ms();
 	TRY(journal_unmined_count(cx, l->db, &l->unmined, eid, account));
 	if (l->unmined == 0) /* nothing left to broadcast that could show that there is money again */
-		return tend_trouble(cx, l, 0, NULL);
+		return tend_trouble(cx, l, l->db, 0, NULL);
 	TRY(journal_unmined(cx, l->db, &open, &n, eid, account, LANE_TXS_MAX, TEND_AGAIN_MS));
 	return n ? tend_rows(cx, l, open, n) : ST_OK;
 }

@@ -17,8 +17,9 @@ enum {
 /* Looks after what no block has yet, at most once a second. Sets l->unmined. */
 MUST_USE enum status tend_unmined(struct ctx *cx, struct lane *l);
 /* Sends signed transactions with the nonces from `first` on, and notes those that a node took.
- * What no node took stays SIGNED in the journal: it is sent again. */
-MUST_USE enum status tend_broadcast(struct ctx *cx, struct lane *l, struct rpc_send *sends, size_t n,
-				    int64_t first);
+ * What no node took stays SIGNED in the journal: it is sent again. Thread: the lane's or its courier's, with
+ * connections of its own. */
+MUST_USE enum status tend_broadcast(struct ctx *cx, struct lane *l, struct db *db, struct rpc *rpc,
+				    struct rpc_send *sends, size_t n, int64_t first);
 
 #endif
