@@ -16,7 +16,8 @@
 #include "storage/operation.h"
 
 enum {
-	/* ProxyRegistry's BATCH_GAS, OPERATION_GAS, OPERATION_GAS_SKIP, OPERATION_GAS_PER_BYTE, RECEIVE_GAS, WRITE_GAS. */
+	/* ProxyRegistry's BATCH_GAS, OPERATION_GAS, OPERATION_GAS_SKIP, OPERATION_GAS_PER_BYTE,
+	 * RECEIVE_GAS, WRITE_GAS. */
 	BATCH_GAS = 600000,
 	OPERATION_GAS = 400000,
 	OPERATION_GAS_SKIP = 4000,
@@ -98,15 +99,18 @@ static enum status look_check(struct ctx *cx, struct aggregate *g, struct look *
 	struct rpc_call call = {.to = g->chain->config.proxy_registry, .data = buf_bytes(&data)};
 	TRY(rpc_call(cx, g->rpc, &call, &at));
 	if (call.outcome != RPC_CALL_RETURNED || registry_decode_check(l->reasons, l->n, call.out) != ST_OK)
-		return fail(cx, ST_CHAIN_REJECTED, "the proxy registry of %s does not say which operations it would take: %s",
+		return fail(cx, ST_CHAIN_REJECTED, "the proxy registry of %s does not say which operations it would "
+			    "take: %s",
 			    g->chain->config.name,
-			    call.outcome == RPC_CALL_REVERTED ? revert_describe(cx->arena, call.out) : "not its answer");
+			    call.outcome == RPC_CALL_REVERTED ? revert_describe(cx->arena, call.out)
+							  : "not its answer");
 	return ST_OK;
 }
 
 static const char *reason_name(struct ctx *cx, uint32_t reason)
 {
-	uint8_t selector[4] = {(uint8_t)(reason >> 24), (uint8_t)(reason >> 16), (uint8_t)(reason >> 8), (uint8_t)reason};
+	uint8_t selector[4] = {(uint8_t)(reason >> 24), (uint8_t)(reason >> 16), (uint8_t)(reason >> 8),
+			       (uint8_t)reason};
 	const char *name = revert_name(cx->arena, bytes_of(selector, sizeof selector));
 	return name ? name : arena_printf(cx->arena, "0x%08x", reason);
 }
@@ -253,7 +257,8 @@ static enum status batch_share(struct ctx *cx, struct aggregate *g, const struct
 	struct u256 wei;
 	char text[U256_DECIMAL_BYTES];
 	TRY(rpc_fee(cx, g->rpc, &fee));
-	if (!u256_add(&wei, fee.base_next, fee.tip) || !u256_mul_u64(&wei, wei, plan->gas / plan->n) || !u256_fits(wei, 120))
+	if (!u256_add(&wei, fee.base_next, fee.tip) || !u256_mul_u64(&wei, wei, plan->gas / plan->n) ||
+	    !u256_fits(wei, 120))
 		return fail(cx, ST_CHAIN_DISPUTED, "%s says an absurd fee", g->chain->config.name);
 	u256_format(text, wei);
 	*out = arena_strdup(cx->arena, text);
@@ -261,7 +266,8 @@ static enum status batch_share(struct ctx *cx, struct aggregate *g, const struct
 }
 
 /* Each member's app pays its part. */
-static enum status batch_spend(struct ctx *cx, struct aggregate *g, const struct operation *ops, size_t n, const char *share)
+static enum status batch_spend(struct ctx *cx, struct aggregate *g, const struct operation *ops,
+			       size_t n, const char *share)
 {
 	int64_t *apps = arena_array(cx->arena, n, sizeof *apps);
 	const char **shares = arena_array(cx->arena, n, sizeof *shares);
@@ -352,7 +358,8 @@ static enum status aggregate_answer(struct ctx *cx, struct aggregate *g, struct 
 		.dst_eid = g->chain->config.eid,
 		.registry = from->config.main_registry,
 		.receiver = hash_of_addr(&g->chain->config.proxy_registry),
-		.source_gas = ANSWER_SOURCE_GAS + due.count * ANSWER_SOURCE_GAS_BATCH + due.rejected * ANSWER_GAS_REJECTED,
+		.source_gas = ANSWER_SOURCE_GAS + due.count * ANSWER_SOURCE_GAS_BATCH +
+			      due.rejected * ANSWER_GAS_REJECTED,
 		.gas_limit = ANSWER_GAS + due.count * ANSWER_GAS_BATCH + due.rejected * ANSWER_GAS_REJECTED,
 	};
 	uuid_v7(m.id.b);

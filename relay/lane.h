@@ -31,9 +31,10 @@ struct lane {
 	bool opened;        /* next_nonce is the database's */
 	int64_t next_nonce;
 	struct courier *courier;  /* NULL: the lane broadcasts by itself */
-	_Atomic int64_t halted;   /* a number of ferry.v1.Reason, 0: runs; the courier sets it too, as the next but one */
-	size_t unmined;
+	/* The courier writes these two as well. */
+	_Atomic int64_t halted; /* a number of ferry.v1.Reason, 0: runs */
 	_Atomic int64_t tended_ms;
+	size_t unmined;
 	int64_t reorgs; /* of the world, when unmined transactions were last held against them */
 	struct u256 max_fee, tip; /* of the next transaction */
 	struct lock fee_lock;

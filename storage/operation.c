@@ -76,7 +76,8 @@ enum status operation_batch(struct ctx *cx, struct db *db, const struct operatio
 	TRY(operation_message_insert(cx, db, m));
 	TRY(db_exec(cx, db, SQL_OPERATION_JOIN, &r, p_uuid(&m->id), p_i64s(apps, n), p_uuids(ids, n)));
 	if ((size_t)r.count != n)
-		return fail(cx, ST_BUSY, "%zu of %zu operations do not wait for a batch any more", n - (size_t)r.count, n);
+		return fail(cx, ST_BUSY, "%zu of %zu operations do not wait for a batch any more",
+			    n - (size_t)r.count, n);
 	return db_exec(cx, db, SQL_OPERATION_SYNC, NULL, p_uuid(&m->id));
 }
 

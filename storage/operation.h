@@ -72,8 +72,8 @@ struct operation_leaf {
 	struct hash data_hash;
 	int64_t version;
 };
-/* A batch is on its chain: its message (by guid and transaction) gets its leaves, and every operation that stands in one
- * joins it, whoever sent it. Nothing happens when no message is known by that guid. */
+/* A batch is on its chain: its message (by guid and transaction) gets its leaves, and every operation that
+ * stands in one joins it, whoever sent it. Nothing happens when no message is known by that guid. */
 MUST_USE enum status operation_batch_seen(struct ctx *cx, struct db *db, const struct hash *guid,
 					  const struct hash *tx_hash, int64_t number,
 					  const struct hash *prev_root, const struct hash *root,
@@ -84,7 +84,8 @@ MUST_USE enum status operation_skipped(struct ctx *cx, struct db *db, const stru
 
 /* The main chain ----------------------------------------------------------------------------- */
 
-/* The batch arrived; the members at these indices were refused for these reasons (1 revoked, 2 stale, 3 not the owner). */
+/* The batch arrived; the members at these indices were refused for these reasons (1 revoked, 2 stale,
+ * 3 not the owner). */
 MUST_USE enum status operation_batch_accepted(struct ctx *cx, struct db *db, int64_t src_eid, int64_t number,
 					      const int64_t *index, const int64_t *reason, size_t n);
 

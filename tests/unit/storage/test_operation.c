@@ -12,10 +12,11 @@ static void accept_operations(struct rig *r)
 		   "decode(lpad(n::text, 64, '0'), 'hex'), %d, 31338, decode(lpad('aa', 40, '0'), 'hex'), "
 		   "decode(repeat('00', 32), 'hex') FROM generate_series(1, %d) n",
 		(long long)r->app, RIG_SRC, OPERATIONS);
-	rig_sql(r, "INSERT INTO operation (app_id, id, identity_id, kind, version, src_eid, dst_eid, registry, eager, owner, "
-		   "data_hash, deadline, signature, consent, leaf_owner) "
-		   "SELECT app_id, ('00000000-0000-0000-0001-00000000000' || right(id::text, 1))::uuid, id, 1, 1, %d, %d, "
-		   "decode(repeat('09', 20), 'hex'), false, first_owner, subject, 2000000000, '\\x01', '', first_owner "
+	rig_sql(r, "INSERT INTO operation (app_id, id, identity_id, kind, version, src_eid, dst_eid, registry, eager, "
+		   "owner, data_hash, deadline, signature, consent, leaf_owner) "
+		   "SELECT app_id, ('00000000-0000-0000-0001-00000000000' || right(id::text, 1))::uuid, id, 1, 1, "
+		   "%d, %d, decode(repeat('09', 20), 'hex'), false, first_owner, subject, 2000000000, '\\x01', '', "
+		   "first_owner "
 		   "FROM identity ORDER BY id",
 		RIG_SRC, RIG_DST);
 	rig_sql(r, "INSERT INTO event (app_id, message_id, seq, type) SELECT app_id, id, 1, 'ACCEPTED' FROM operation");
@@ -135,8 +136,9 @@ START_TEST(operations_follow_their_batch_to_the_end)
 	all_are(&r, "COMMITTED");
 	destination_final(&r, &m);
 	all_are(&r, "FINAL");
-	rig_true(&r, "(SELECT string_agg(type, ' ' ORDER BY e.seq) = 'ACCEPTED BATCHED SUBMITTED SENT VERIFYING VERIFIED COMMITTED "
-		     "FINAL' FROM event e JOIN operation o ON o.id = e.message_id WHERE right(o.id::text, 1) = '2')");
+	rig_true(&r, "(SELECT string_agg(type, ' ' ORDER BY e.seq) = "
+		     "'ACCEPTED BATCHED SUBMITTED SENT VERIFYING VERIFIED COMMITTED FINAL' "
+		     "FROM event e JOIN operation o ON o.id = e.message_id WHERE right(o.id::text, 1) = '2')");
 	rig_refused(&r, "illegal move", "UPDATE operation SET state = 'FAILED'");
 	rig_end(&r);
 }
@@ -166,7 +168,8 @@ START_TEST(what_was_left_out_is_judged_when_the_block_is_final)
 	state_is(&r, 2, "VERIFYING");
 	state_is(&r, 3, "ACCEPTED");
 	rig_true(&r, "(SELECT reason = 'BadSignature' FROM operation WHERE state = 'FAILED')");
-	rig_true(&r, "(SELECT message_id IS NULL AND attempts = 1 AND due_at > now() FROM operation WHERE state = 'ACCEPTED')");
+	rig_true(&r, "(SELECT message_id IS NULL AND attempts = 1 AND due_at > now() FROM operation "
+		     "WHERE state = 'ACCEPTED')");
 	rig_verify(&r);
 	rig_end(&r);
 }
@@ -318,7 +321,8 @@ START_TEST(an_app_that_spent_its_share_waits)
 }
 END_TEST
 
-PG_SUITE("storage/operation", operations_follow_their_batch_to_the_end, what_was_left_out_is_judged_when_the_block_is_final,
+PG_SUITE("storage/operation", operations_follow_their_batch_to_the_end,
+	 what_was_left_out_is_judged_when_the_block_is_final,
 	 a_reorganisation_takes_leaves_and_operations_back, an_operation_that_a_stranger_sent_joins_his_batch,
 	 what_the_main_registry_refuses_is_rejected, set_aside_ends_or_waits, an_operation_joins_one_batch,
 	 an_app_that_spent_its_share_waits)
