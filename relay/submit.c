@@ -31,10 +31,29 @@ enum {
 
 /* Fees ---------------------------------------------------------------------------------------------- */
 
-static bool fee_is_of(const struct submit_fee *f, const struct outbox_item *it)
+static bool is_registry(const struct outbox_item *it)
 {
-	return f->kind == it->kind && f->dst_eid == it->dst_eid && f->payload_bytes == it->payload.n &&
-	       f->gas_limit == it->gas_limit;
+	return it->kind == FERRY__V1__KIND__KIND_REGISTRY;
+}
+
+static struct submit_fee_key fee_key(const struct outbox_item *it)
+{
+	struct hash none;
+	memset(&none, 0, sizeof none);
+	return (struct submit_fee_key){
+		.kind = it->kind,
+		.dst_eid = it->dst_eid,
+		.payload_bytes = it->payload.n,
+		.gas_limit = it->gas_limit,
+		.request_id = is_registry(it) ? it->request_id : none,
+	};
+}
+
+static bool fee_is_of(const struct submit_fee_key *k, const struct outbox_item *it)
+{
+	struct submit_fee_key of = fee_key(it);
+	return k->kind == of.kind && k->dst_eid == of.dst_eid && k->payload_bytes == of.payload_bytes &&
+	       k->gas_limit == of.gas_limit && hash_equal(&k->request_id, &of.request_id);
 }
 
 /* A copy of what is known. false: ask. */
@@ -45,7 +64,7 @@ static bool fee_find(struct submit *s, const struct outbox_item *it, struct subm
 	lock_take(&s->fees_lock);
 	for (size_t i = 0; i < SUBMIT_FEES_KEPT && !found; i++) {
 		struct submit_fee *f = &s->fees[i];
-		found = f->asked_ms && now - f->asked_ms < kept && fee_is_of(f, it);
+		found = f->asked_ms && now - f->asked_ms < kept && fee_is_of(&f->key, it);
 		if (found) {
 			f->used_ms = now;
 			*out = *f;
@@ -89,9 +108,9 @@ static void fee_read(struct ctx *cx, struct submit_fee *f, const struct rpc_call
 	f->wei = returned ? u256_of_be(call->out.p, 32) : u256_of_u64(0);
 	f->refused = !returned || !u256_fits(f->wei, FEE_BITS_MAX);
 	if (returned && f->refused)
-		snprintf(f->why, sizeof f->why, "the Messenger asks for an absurd fee");
+		snprintf(f->why, sizeof f->why, "the contract asks for an absurd fee");
 	else if (f->refused)
-		snprintf(f->why, sizeof f->why, "the Messenger gives no fee: %s",
+		snprintf(f->why, sizeof f->why, "the contract gives no fee: %s",
 			 call->outcome == RPC_CALL_REVERTED ? revert_describe(cx->arena, call->out) :
 							      call->message);
 }
@@ -100,10 +119,7 @@ static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item 
 		     const struct rpc_call *call)
 {
 	struct submit_fee f = {
-		.kind = it->kind,
-		.dst_eid = it->dst_eid,
-		.payload_bytes = it->payload.n,
-		.gas_limit = it->gas_limit,
+		.key = fee_key(it),
 		.used_ms = clock_mono_ms(),
 		.to = call->to,
 	};
@@ -115,7 +131,7 @@ static void fee_keep(struct ctx *cx, struct submit *s, const struct outbox_item 
 	lock_take(&s->fees_lock);
 	size_t slot = s->fees_next++ % SUBMIT_FEES_KEPT;
 	for (size_t i = 0; i < SUBMIT_FEES_KEPT; i++)
-		if (s->fees[i].asked_ms && fee_is_of(&s->fees[i], it))
+		if (s->fees[i].asked_ms && fee_is_of(&s->fees[i].key, it))
 			slot = i;
 	free((void *)(uintptr_t)s->fees[slot].question.p);
 	s->fees[slot] = f;
@@ -153,11 +169,6 @@ static void submit_refresh(struct ctx *cx, struct rpc *rpc, void *arg)
 	lock_give(&s->fees_lock);
 }
 
-static bool is_registry(const struct outbox_item *it)
-{
-	return it->kind == FERRY__V1__KIND__KIND_REGISTRY;
-}
-
 /* The call that says what this one's fee is. */
 static void fee_question(struct ctx *cx, struct buf *b, const struct outbox_item *it)
 {
@@ -188,14 +199,13 @@ static enum status submit_fees(struct ctx *cx, struct submit *s, struct outbox_i
 {
 	struct rpc_call *calls = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *calls);
 	struct outbox_item **asked = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *asked);
+	struct submit_fee_key *keys = arena_array(cx->arena, SUBMIT_FEES_KEPT, sizeof *keys);
 	size_t asked_n = 0;
 	for (size_t i = 0; i < n && asked_n < SUBMIT_FEES_KEPT / 2; i++) {
 		struct submit_fee fee;
 		bool known = fee_find(s, &items[i], &fee);
 		for (size_t k = 0; !known && k < asked_n; k++)
-			known = asked[k]->kind == items[i].kind && asked[k]->dst_eid == items[i].dst_eid &&
-				asked[k]->payload.n == items[i].payload.n &&
-				asked[k]->gas_limit == items[i].gas_limit;
+			known = fee_is_of(&keys[k], &items[i]);
 		if (known)
 			continue;
 		struct buf b;
@@ -206,6 +216,7 @@ static enum status submit_fees(struct ctx *cx, struct submit *s, struct outbox_i
 			.data = buf_bytes(&b),
 			.from = *signer_account(s->lane.signer),
 		};
+		keys[asked_n] = fee_key(&items[i]);
 		asked[asked_n++] = &items[i];
 	}
 	if (asked_n == 0)

@@ -10,12 +10,18 @@
 
 enum { SUBMIT_FEES_KEPT = 64 };
 
-/* What the endpoint asks for a message of this size and gas, for a few seconds. */
-struct submit_fee {
+/* What a fee depends on: a message's path, size and gas. Each call of a registry has its own. */
+struct submit_fee_key {
 	int64_t kind;
 	int64_t dst_eid;
 	size_t payload_bytes;
 	int64_t gas_limit;
+	struct hash request_id; /* zero: any */
+};
+
+/* What the endpoint asks for such a message, for a few seconds. */
+struct submit_fee {
+	struct submit_fee_key key;
 	struct u256 wei;
 	bool refused;        /* the quote reverted: */
 	char why[160];

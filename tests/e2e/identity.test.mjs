@@ -310,10 +310,12 @@ const scenarios = {
 		const api = new Identities(ferry);
 		const wanted = (await api.batches()).map((b) => b.args.number);
 		assert.ok(wanted.length > 0);
-		await until('all answers', async () => {
+		let missing = [];
+		await until(() => `all answers; missing: batches ${missing.join(', ')}`, async () => {
+			missing = [];
 			for (const number of wanted)
-				if (!(await api.proxy.read(api.proxy.contracts.proxy_registry, api.proxyAbi, 'answerOf', [number]))[3]) return false;
-			return true;
+				if (!(await api.proxy.read(api.proxy.contracts.proxy_registry, api.proxyAbi, 'answerOf', [number]))[3]) missing.push(number);
+			return missing.length === 0;
 		}, 40000);
 	},
 };
