@@ -72,6 +72,13 @@ uint8_t *buf_room(struct buf *b, size_t n)
 	return at;
 }
 
+void buf_reserve(struct buf *b, size_t n)
+{
+	size_t had = b->n;
+	if (buf_room(b, n))
+		b->n = had;
+}
+
 uint8_t *buf_extend(struct buf *b, size_t n)
 {
 	uint8_t *at = buf_room(b, n);

@@ -52,7 +52,9 @@ void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Appends n bytes that the caller writes and returns where they are; NULL when over the maximum. */
 uint8_t *buf_room(struct buf *b, size_t n);
-/* The same, the bytes zero. */
+/* Room for n bytes more: what is appended next is not copied while it fits. Over the maximum: as if written. */
+void buf_reserve(struct buf *b, size_t n);
+/* As buf_room, the bytes zero. */
 uint8_t *buf_extend(struct buf *b, size_t n);
 struct bytes buf_bytes(const struct buf *b);
 /* The text so far, NUL-terminated, in the arena. */

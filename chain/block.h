@@ -13,7 +13,7 @@
 
 enum {
 	BLOCK_FETCH_MAX = 256,                /* blocks in one call */
-	BLOCK_FETCH_BYTES = 16 * 1024 * 1024, /* of answers after which a call ends */
+	BLOCK_FETCH_BYTES = 8 * 1024 * 1024,  /* of answers after which a call ends */
 };
 
 struct block {

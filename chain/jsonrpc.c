@@ -145,6 +145,7 @@ static struct jsonrpc_piece jsonrpc_piece_make(struct ctx *cx, struct jsonrpc *j
 
 	struct buf b;
 	buf_init(&b, cx->arena, SIZE_MAX / 4);
+	buf_reserve(&b, bytes + 2);
 	/* A single request is no array: nodes that refuse batches take it. */
 	if (count > 1)
 		buf_putc(&b, '[');

@@ -9,7 +9,7 @@
 #include "base/queue.h"
 #include "relay/tend.h"
 
-enum { COURIER_DEPTH = LANE_UNMINED_MAX, COURIER_TIMEOUT_MS = 30000, COURIER_REFRESH_MS = 400 };
+enum { COURIER_DEPTH = LANE_UNMINED_MAX, COURIER_OFFER_MAX = 8, COURIER_TIMEOUT_MS = 30000, COURIER_REFRESH_MS = 400 };
 
 struct parcel {
 	int64_t nonce;
@@ -116,9 +116,9 @@ void courier_run(void *arg)
 	struct courier *c = arg;
 	struct arena *arena = arena_create(256 * 1024 * 1024);
 	while (!atomic_load(&c->lane->world->stopping)) {
-		struct parcel *parcels[LANE_TXS_MAX];
+		struct parcel *parcels[COURIER_OFFER_MAX];
 		struct ctx cx;
-		size_t n = queue_pop(c->parcels, (void **)parcels, LANE_TXS_MAX, COURIER_REFRESH_MS / 2);
+		size_t n = queue_pop(c->parcels, (void **)parcels, COURIER_OFFER_MAX, COURIER_REFRESH_MS / 2);
 		arena_reset(arena);
 		ctx_init(&cx, arena, COURIER_TIMEOUT_MS, c->lane->lease.name);
 		if (n)

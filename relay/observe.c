@@ -11,7 +11,7 @@
 #include "relay/resolve.h"
 
 enum {
-	OBSERVE_BLOCKS_MAX = 32,
+	OBSERVE_BLOCKS_MAX = 8,
 	OBSERVE_FINAL_MAX = 2000,
 	UNKNOWN_MARGIN_S = 10, /* how far the source must be past a fact about a packet nobody knows */
 };

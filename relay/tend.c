@@ -235,6 +235,6 @@ enum status tend_unmined(struct ctx *cx, struct lane *l)
 	TRY(journal_unmined_count(cx, l->db, &l->unmined, eid, account));
 	if (l->unmined == 0) /* nothing left to broadcast that could show that there is money again */
 		return tend_trouble(cx, l, l->db, 0, NULL);
-	TRY(journal_unmined(cx, l->db, &open, &n, eid, account, LANE_TXS_MAX, TEND_AGAIN_MS));
+	TRY(journal_unmined(cx, l->db, &open, &n, eid, account, TEND_ROWS_MAX, TEND_AGAIN_MS));
 	return n ? tend_rows(cx, l, open, n) : ST_OK;
 }

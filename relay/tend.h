@@ -12,6 +12,7 @@ enum {
 	TEND_AGAIN_MS = 4000,  /* broadcast again when no block has it after this */
 	TEND_RAISE_MS = 12000, /* fee raised when no block has its newest form after this */
 	TEND_RAISES_MAX = 10,
+	TEND_ROWS_MAX = 16,    /* looked at at once, the lowest nonces: those above wait for them anyway */
 };
 
 /* Looks after what no block has yet, at most once a second. Sets l->unmined. */

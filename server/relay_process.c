@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "server/relay_process.h"
 
+#include <malloc.h>
+
 #include "base/log.h"
 #include "chain/signer.h"
 #include "relay/relay.h"
@@ -66,6 +68,8 @@ struct relay_config relay_process_config(struct arena *a, const struct config_ro
 enum status relay_process_run(struct ctx *cx, const struct config *config)
 {
 	process_begin(config, "relay");
+	/* Threads work through megabytes in turn: with a heap for each, all heaps would keep their largest round. */
+	mallopt(M_ARENA_MAX, 1);
 	TRY(signer_protect_process(cx));
 	struct db *db;
 	TRY(process_database(cx, config, "relay start", &db));

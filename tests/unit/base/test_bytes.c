@@ -71,6 +71,25 @@ START_TEST(what_a_buffer_has_survives_its_growth)
 }
 END_TEST
 
+START_TEST(reserved_room_is_filled_in_place)
+{
+	struct arena *a = arena_create(1024 * 1024);
+	struct buf b;
+	buf_init(&b, a, 1000);
+	buf_puts(&b, "ab");
+	buf_reserve(&b, 500);
+	const uint8_t *p = b.p;
+	ck_assert_uint_eq(b.n, 2);
+	for (int i = 0; i < 500; i++)
+		buf_putc(&b, 'c');
+	ck_assert_ptr_eq(b.p, p);
+	ck_assert_mem_eq(b.p, "abcc", 4);
+	buf_reserve(&b, 499); /* more than the maximum is as if it had been written */
+	ck_assert(b.overflow);
+	arena_destroy(a);
+}
+END_TEST
+
 START_TEST(hex_goes_there_and_back)
 {
 	struct ctx *cx = unit_ctx();
@@ -112,4 +131,5 @@ END_TEST
 
 SUITE("base/bytes", spans_are_compared_by_content, an_address_is_the_low_end_of_a_word,
       a_buffer_grows_to_its_maximum_and_then_drops_everything,
-      what_a_buffer_has_survives_its_growth, hex_goes_there_and_back, what_is_not_hex_is_refused)
+      what_a_buffer_has_survives_its_growth, reserved_room_is_filled_in_place, hex_goes_there_and_back,
+      what_is_not_hex_is_refused)
