@@ -15,7 +15,7 @@
 const char *const api_queue_names[API_QUEUES_COUNT] = {
 	[QUEUE_ACCEPT] = "accept", [QUEUE_CHECK] = "check", [QUEUE_READ] = "read",
 	[QUEUE_WORK] = "work",	   [QUEUE_CHAIN] = "chain", [QUEUE_KEYS] = "keys",
-	[QUEUE_IDENTITY] = "identity",
+	[QUEUE_IDENTITY] = "identity", [QUEUE_BUNDLE] = "bundle",
 };
 
 /* Life ----------------------------------------------------------------------------------------- */
@@ -119,6 +119,7 @@ void api_start(struct api *api)
 		{"api-watch", watch_run, 1},
 		{"api-read", read_run, api->config.read_threads},
 		{"api-work", work_run, api->config.work_threads},
+		{"api-bundle", identity_bundle_run, 1},
 		{"api-survey", survey_run, 1},
 		{"api-bell", bell_run, 1},
 	};

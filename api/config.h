@@ -62,7 +62,7 @@ MUST_USE enum status api_ready(struct api *api, struct ctx *cx);
 const char *api_metrics(struct api *api, struct arena *a);
 /* Values of the labels METHOD and QUEUE, for metric_label_values. */
 extern const char *const api_method_names[API_METHODS_COUNT];
-enum { API_QUEUES_COUNT = 7 };
+enum { API_QUEUES_COUNT = 8 };
 extern const char *const api_queue_names[API_QUEUES_COUNT];
 
 #endif

@@ -8,6 +8,7 @@
  *                          ├─ identity            signed operations, a group a statement
  *                          ├─ read                GetMessage, a group a statement
  *                          ├─ work                everything else, one by one
+ *                          │   └─ bundle          with a block that a node is asked for
  *                          └─ watch               events, as they happen
  *
  * A call belongs to the thread that holds it. All that is remembered lies in PostgreSQL.
@@ -38,7 +39,8 @@ enum handler_queue {
 	QUEUE_WORK,
 	QUEUE_CHAIN,
 	QUEUE_KEYS,
-	QUEUE_IDENTITY
+	QUEUE_IDENTITY,
+	QUEUE_BUNDLE
 };
 
 struct api {

@@ -6,6 +6,7 @@
 #define FERRY_API_IDENTITY_H
 
 #include "api/quote.h"
+#include "chain/bundle.h"
 #include "ferry/v1/identity_service.pb-c.h"
 #include "ferry/v1/quote_service.pb-c.h"
 #include "storage/identity.h"
@@ -23,6 +24,21 @@ void identity_quote_refuse(struct ctx *cx, const Ferry__V1__CreateQuoteRequest *
 void identity_run(void *arg);
 /* Operations whose signature a contract must confirm: asks it, and puts the call back. */
 void identity_wallet_check(struct quote_nodes *nodes, struct api_call *call);
+
+/* identity_bundle.c */
+/* What makes a bundle of a proof. */
+struct identity_bundle_ask {
+	struct bundle bundle; /* but for its evidence */
+	const struct api_chain *chain; /* of the main registry */
+	uint64_t block_number;         /* where the batch arrived */
+	struct hash block_hash, prev_root, data_hash;
+};
+/* Goes on with a call that has its reply but for the bundle; the call is gone afterwards. `ask` is in
+ * the call's arena. */
+void identity_bundle_begin(struct api *api, struct api_call *call,
+			   struct identity_bundle_ask *ask);
+/* One thread: a block takes seconds and megabytes, and quotes do not wait for it. */
+void identity_bundle_run(void *arg);
 
 /* identity_read.c */
 /* The identity of a name, with up to 100 of its operations. ST_INVALID, ST_NOT_FOUND, ST_DB. */

@@ -38,6 +38,7 @@ struct proof {
 	struct identity_reg reg;
 	struct hash path[IDENTITY_PATH_MAX];
 	size_t path_n;
+	struct hash data_hash; /* of the batch */
 };
 
 static struct identity_reg reg_of(const struct identity_member *m)
@@ -56,11 +57,13 @@ static enum status proof_make(struct work *w, struct proof *out, const struct id
 	if (!out->lot.found || act->leaf_index < 0 || at >= n || (int64_t)n != out->lot.count)
 		return fail(w->cx, ST_INTERNAL, "the batch's leaves are not all here");
 	struct hash *hashes = arena_array(w->cx->arena, n, sizeof *hashes);
+	struct identity_reg *regs = arena_array(w->cx->arena, n, sizeof *regs);
 	for (size_t i = 0; i < n; i++) {
-		struct identity_reg reg = reg_of(&leaves[i]);
-		hashes[i] = identity_leaf(&reg);
+		regs[i] = reg_of(&leaves[i]);
+		hashes[i] = identity_leaf(&regs[i]);
 	}
-	out->reg = reg_of(&leaves[at]);
+	out->reg = regs[at];
+	out->data_hash = identity_regs_hash(regs, n);
 	out->path_n = identity_tree_path(w->cx->arena, hashes, n, at, out->path);
 	struct hash root = identity_path_root(&hashes[at], out->path, out->path_n);
 	if (hash_equal(&root, &out->lot.root) && hash_equal(&out->reg.subject, &d->subject) &&
@@ -96,6 +99,37 @@ static void proof_view(struct work *w, const struct proof *p, const struct ident
 	w->call->reply = &out->base;
 }
 
+/* Hands the call on to who asks a node for the rest. */
+static enum status proof_bundle(struct work *w, const struct proof *p,
+				const struct identity_act *act)
+{
+	struct message_ref ref = {.id = act->message};
+	struct message *m;
+	TRY(message_read(w->cx, w->db, &m, &ref, 1));
+	const struct api_chain *chain = view_chain(&w->api->config, p->lot.dst_eid);
+	if (!m || !m->dst.is_known || !chain)
+		return fail(w->cx, ST_INTERNAL, "the block in which the batch arrived is not known");
+	struct identity_bundle_ask *ask = arena_alloc(w->call->arena, sizeof *ask);
+	*ask = (struct identity_bundle_ask){
+		.bundle = {.reg = p->reg,
+			   .path_n = p->path_n,
+			   .root = p->lot.root,
+			   .batch_number = (uint64_t)p->lot.number,
+			   .src_eid = (uint32_t)p->lot.src_eid,
+			   .dst_eid = (uint32_t)p->lot.dst_eid,
+			   .main_registry = chain->main_registry},
+		.chain = chain,
+		.block_number = (uint64_t)m->dst.block_number,
+		.block_hash = m->dst.block_hash,
+		.prev_root = p->lot.prev_root,
+		.data_hash = p->data_hash,
+	};
+	memcpy(ask->bundle.path, p->path, p->path_n * sizeof *p->path);
+	w->is_parked = true;
+	identity_bundle_begin(w->api, w->call, ask);
+	return ST_OK;
+}
+
 enum status identity_proof(struct work *w)
 {
 	const Ferry__V1__GetIdentityProofRequest *in =
@@ -110,7 +144,7 @@ enum status identity_proof(struct work *w)
 				 "the identity is revoked: nothing proves it any more");
 	TRY(proof_make(w, &proof, d));
 	proof_view(w, &proof, d->final);
-	return ST_OK;
+	return in->bundle ? proof_bundle(w, &proof, d->final) : ST_OK;
 }
 
 /* Batch ---------------------------------------------------------------------------------------- */

@@ -234,13 +234,13 @@ static bool can_fail_with(const struct api_method *m, int http)
 		return m->id == API_LIST_EVENTS || m->id == API_LIST_IDENTITY_EVENTS ||
 		       m->id == API_GET_DID_DOCUMENT;
 	case 412:
-		return post && has_id(m);
+		return (post && has_id(m)) || m->id == API_GET_IDENTITY_PROOF;
 	case 413: case 415: case 501:
 		return post;
 	case 422:
 		return key;
 	case 502:
-		return m->queue == API_QUEUE_WORK && post;
+		return (m->queue == API_QUEUE_WORK && post) || m->id == API_GET_IDENTITY_PROOF;
 	default:
 		return false;
 	}

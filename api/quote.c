@@ -21,8 +21,9 @@
 enum {
 	QUOTES_MAX = 512,
 	QUOTES_TTL_MS = 5000,
-	QUOTES_RPCS_MAX = API_CHAINS_MAX * API_THREADS_MAX,
+	QUOTES_RPCS_MAX = API_CHAINS_MAX * (API_THREADS_MAX + 1), /* and the one of bundles */
 	QUOTE_CALL_BYTES_MAX = 128 * 1024,
+	QUOTE_ANSWER_BYTES_MAX = 4 * 1024 * 1024,
 	QUOTE_DEADLINE_S = 3600,
 	QUOTE_NONCE_TRIES = 4,
 	/* What an item costs in a batch, as measured; estimates for people. */
@@ -112,8 +113,11 @@ enum status quote_rpc(struct ctx *cx, struct quote_nodes *nodes, struct rpc **ou
 				  .urls = chain->rpc,
 				  .urls_count = chain->rpc_n,
 				  .connect_timeout_ms = QUOTE_NODE_MS / 2,
-				  .timeout_ms = QUOTE_NODE_MS,
-				  .answer_bytes_max = 4 * 1024 * 1024},
+				  .timeout_ms = nodes->timeout_ms ? nodes->timeout_ms
+								  : QUOTE_NODE_MS,
+				  .answer_bytes_max = nodes->answer_bytes_max
+							      ? nodes->answer_bytes_max
+							      : QUOTE_ANSWER_BYTES_MAX},
 			.chain_id = chain->chain_id,
 		};
 		nodes->rpcs[i] = rpc_create(&c);
@@ -379,6 +383,22 @@ static void quote_answer(struct quote_nodes *nodes, struct api_call *call)
 	handler_finish(call, st);
 }
 
+void quote_nodes_close(struct quote_nodes *nodes)
+{
+	struct quotes *q = nodes->api->quotes;
+	for (size_t i = 0; i < API_CHAINS_MAX; i++) {
+		if (!nodes->rpcs[i])
+			continue;
+		lock_take(&q->lock);
+		for (size_t k = 0; k < q->rpcs_n; k++)
+			if (q->rpcs[k] == nodes->rpcs[i])
+				q->rpcs[k--] = q->rpcs[--q->rpcs_n];
+		lock_give(&q->lock);
+		rpc_destroy(nodes->rpcs[i]);
+	}
+	db_close(nodes->db);
+}
+
 void chain_run(void *arg)
 {
 	struct quote_nodes nodes = {.api = arg};
@@ -394,16 +414,5 @@ void chain_run(void *arg)
 		else
 			wallet_check(&nodes, call);
 	}
-	struct quotes *q = nodes.api->quotes;
-	for (size_t i = 0; i < API_CHAINS_MAX; i++) {
-		if (!nodes.rpcs[i])
-			continue;
-		lock_take(&q->lock);
-		for (size_t k = 0; k < q->rpcs_n; k++)
-			if (q->rpcs[k] == nodes.rpcs[i])
-				q->rpcs[k--] = q->rpcs[--q->rpcs_n];
-		lock_give(&q->lock);
-		rpc_destroy(nodes.rpcs[i]);
-	}
-	db_close(nodes.db);
+	quote_nodes_close(&nodes);
 }

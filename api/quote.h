@@ -22,10 +22,14 @@ struct quote_nodes {
 	struct api *api;
 	struct db *db;
 	struct rpc *rpcs[API_CHAINS_MAX];
+	int timeout_ms;          /* of an answer; 0: QUOTE_NODE_MS */
+	size_t answer_bytes_max; /* 0: 4 MiB */
 };
 /* ST_UNAVAILABLE when the configuration names no node for the chain. */
 MUST_USE enum status quote_rpc(struct ctx *cx, struct quote_nodes *nodes, struct rpc **out,
 			       const struct api_chain *chain);
+/* At the thread's end. */
+void quote_nodes_close(struct quote_nodes *nodes);
 /* CreateQuote. */
 MUST_USE enum status quote_create(struct ctx *cx, struct quote_nodes *nodes, struct api_call *call);
 /* wallet.c: asks the contract wallets of a call and goes on with it. */

@@ -249,6 +249,10 @@ static bool bundle_check_header(struct bundle_checking *c, const struct hash *bl
 	if (!hash_equal(&hash, block_hash))
 		return bundle_step(c, false, "The header is that of block %s, not of %s.",
 				   bundle_hex(c, &hash), bundle_hex(c, block_hash));
+	if (e->block_number != h->number || !hash_equal(&e->block_hash, &hash))
+		return bundle_step(c, false, "The bundle calls it block %llu, %s; its header says %llu.",
+				   (unsigned long long)e->block_number,
+				   bundle_hex(c, &e->block_hash), (unsigned long long)h->number);
 	char text[32];
 	struct tm tm;
 	time_t at = (time_t)h->timestamp;

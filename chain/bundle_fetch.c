@@ -23,7 +23,8 @@ static enum status bundle_take(struct ctx *cx, struct bundle_evidence *e,
 	    events_decode(&accepted, &receipt->logs[log_index]) != ST_OK ||
 	    events_decode(&received, &receipt->logs[log_index + 1]) != ST_OK ||
 	    received.kind != EVENTS_RECEIVED)
-		return fail(cx, ST_NOT_FOUND, "the registry took the batch without its message");
+		return fail_code(cx, ST_NOT_FOUND, "BATCH_NOT_IN_BLOCK",
+				 "the registry took the batch without its message");
 	e->log_index = (uint32_t)log_index;
 	e->count = accepted.batch_accepted.count;
 	e->request_id = received.received.request_id;
@@ -51,9 +52,9 @@ enum status bundle_make(struct ctx *cx, struct bundle *b, const struct header *h
 	size_t log_index;
 	struct bundle_evidence *e = &b->evidence;
 	if (!bundle_find(b, receipts, n, &tx_index, &log_index))
-		return fail(cx, ST_NOT_FOUND,
-			    "the main registry did not take the batch in block %llu",
-			    (unsigned long long)header->number);
+		return fail_code(cx, ST_NOT_FOUND, "BATCH_NOT_IN_BLOCK",
+				 "the main registry did not take the batch in block %llu",
+				 (unsigned long long)header->number);
 	*e = (struct bundle_evidence){
 		.block_number = header->number,
 		.block_hash = header_hash(cx->arena, header),

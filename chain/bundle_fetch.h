@@ -12,9 +12,10 @@
  * be set: root, batch_number, src_eid, main_registry. prev_root and data_hash: of the batch's message, where
  * the caller knows them, else zero.
  *
- * Returns: ST_OK; ST_NOT_FOUND when the block is not there yet or the registry did not take that batch
- *          with that root in it; ST_TOO_LARGE when the receipt with the batch has megabytes of
- *          other logs; ST_CHAIN, ST_CHAIN_DISPUTED as block_fetch.
+ * Returns: ST_OK; ST_NOT_FOUND when the block is not there, or, with the code BATCH_NOT_IN_BLOCK, when
+ *          the registry did not take that batch with that root in it; ST_TOO_LARGE when the receipt
+ *          with the batch has megabytes of other logs; ST_CHAIN, ST_CHAIN_REJECTED,
+ *          ST_CHAIN_DISPUTED as block_fetch.
  * Out:     b->evidence, in the cx's arena, which must have room as block_fetch says.
  * Blocks on the network: one block with all its receipts from every node, and its header.
  */

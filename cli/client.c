@@ -77,6 +77,25 @@ static enum status client_refused(struct ctx *cx, const struct http_response *re
 		    response->status);
 }
 
+/* The same of REST: a problem. */
+static enum status client_refused_rest(struct ctx *cx, const struct http_response *response)
+{
+	json_t *problem;
+	enum status st = ST_INTERNAL;
+	for (int i = STATUS_COUNT; i-- > 0;)
+		if (status_http((enum status)i) == response->status)
+			st = (enum status)i;
+	if (json_parse(cx, &problem, response->body, CLIENT_BODY_BYTES_MAX, JSON_DEPTH_MAX) ==
+	    ST_OK) {
+		const char *code = json_string_value(json_object_get(problem, "code"));
+		const char *detail = json_string_value(json_object_get(problem, "detail"));
+		if (code && detail)
+			return fail_code(cx, st, code, "%s", detail);
+	}
+	return fail(cx, ST_UNAVAILABLE, "the server answered with status %d and nothing readable",
+		    response->status);
+}
+
 static void client_set_headers(struct ctx *cx, struct client *client, const char *idempotency_key)
 {
 	const char *lines[3];
@@ -104,6 +123,17 @@ enum status client_call(struct ctx *cx, struct client *client, json_t **out, con
 			     bytes_of(text, strlen(text))));
 	if (response.status != 200)
 		return client_refused(cx, &response);
+	return json_parse(cx, out, response.body, CLIENT_BODY_BYTES_MAX, JSON_DEPTH_MAX);
+}
+
+enum status client_read(struct ctx *cx, struct client *client, json_t **out, const char *path)
+{
+	struct http_response response;
+	const char *url = arena_printf(cx->arena, "%s%s", client->url, path);
+	http_client_set_headers(client->http, &client->authorization, client->authorization ? 1 : 0);
+	TRY(http_client_get(cx, client->http, &response, url));
+	if (response.status != 200)
+		return client_refused_rest(cx, &response);
 	return json_parse(cx, out, response.body, CLIENT_BODY_BYTES_MAX, JSON_DEPTH_MAX);
 }
 

@@ -19,6 +19,9 @@ void client_destroy(struct client *client);
  *          with its sentence and the members it names in cx->err.details. */
 MUST_USE enum status client_call(struct ctx *cx, struct client *client, json_t **out,
 				 const char *method, json_t *request, const char *idempotency_key);
+/* Reads "/v1/identities/…/proof", as REST writes it. Returns and Out as client_call. */
+MUST_USE enum status client_read(struct ctx *cx, struct client *client, json_t **out,
+				 const char *path);
 /* Out: the body of a page of the server's, "/version". Needs no key. */
 MUST_USE enum status client_get(struct ctx *cx, struct client *client, struct bytes *out,
 				const char *path);

@@ -325,6 +325,8 @@ const struct cli_command cli_commands[] = {
 	 "Encrypt a payload for one receiver on one way.", seal_payload},
 	{"open", "PAYLOAD", CLI_OF_SEAL | BIT(SECRET_FILE) | BIT(RAW),
 	 "Decrypt a payload that was sealed to one of your keys.", seal_open},
+	{"identity proof", "ID", BIT(BUNDLE) | BIT(OUT),
+	 "Get the proof of a registration from the server, by id or did.", identity_proof},
 	{"identity bundle", "FILE", BIT(RPC) | BIT(BLOCK),
 	 "Add to a proof what shows, out of a node's block, that it arrived.", identity_bundle},
 	{"identity verify", "FILE", BIT(BLOCK_HASH) | BIT(MAIN_REGISTRY),

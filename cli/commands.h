@@ -29,14 +29,15 @@
 	X(APP, "app", "HEX", "app id, 32 bytes, of a message without a signature")                 \
 	X(TO_KEY, "to-key", "HEX", "the receiver's X25519 key, 32 bytes")                          \
 	X(SECRET_FILE, "secret-file", "FILE", "your X25519 private keys, one a line")              \
-	X(OUT, "out", "FILE", "new file for the private key")                                      \
+	X(OUT, "out", "FILE", "file to write, also -o; of a private key: a new one")               \
 	X(RAW, "raw", NULL, "the bytes as they are, not in hex")                                   \
 	X(JWKS, "jwks", "FILE", "key set of the server (asked for when not given)")                \
 	X(REQUEST, "request", "FILE", "the body that was sent: must be that of the receipt")       \
 	X(BLOCK_HASH, "block-hash", "HEX", "of a block you trust, of the main registry's chain")   \
 	X(MAIN_REGISTRY, "main-registry", "HEX", "must be the registry of the proof")              \
 	X(RPC, "rpc", "URL", "node of the main registry's chain")                                  \
-	X(BLOCK, "block", "N", "in which the batch arrived")
+	X(BLOCK, "block", "N", "in which the batch arrived")                                       \
+	X(BUNDLE, "bundle", NULL, "the bundle, which identity verify takes")
 
 enum cli_option {
 #define X(name, ...) CLI_##name,

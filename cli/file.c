@@ -21,3 +21,16 @@ enum status file_read(struct ctx *cx, struct bytes *out, const char *path, size_
 	*out = bytes_of(p, n);
 	return ST_OK;
 }
+
+enum status file_write(struct ctx *cx, const char *path, struct bytes text)
+{
+	bool is_stdout = !path || strcmp(path, "-") == 0;
+	FILE *f = is_stdout ? stdout : fopen(path, "we");
+	if (!f)
+		return fail(cx, ST_PRECONDITION, "%.200s cannot be written: %m", path);
+	bool ok = fwrite(text.p, 1, text.n, f) == text.n;
+	ok &= (is_stdout ? fflush(f) : fclose(f)) == 0;
+	if (ok)
+		return ST_OK;
+	return fail(cx, ST_PRECONDITION, "%.200s cannot be written", is_stdout ? "the output" : path);
+}

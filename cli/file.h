@@ -13,4 +13,7 @@
 MUST_USE enum status file_read(struct ctx *cx, struct bytes *out, const char *path,
 			       size_t bytes_max);
 
+/* Writes a file, over one that is there; NULL or "-" is the standard output. ST_PRECONDITION. */
+MUST_USE enum status file_write(struct ctx *cx, const char *path, struct bytes text);
+
 #endif

@@ -2,11 +2,16 @@
 #include "cli/identity.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json.h"
 #include "chain/account.h"
 #include "chain/bundle_fetch.h"
 #include "cli/file.h"
+
+/* Of ids and DIDs: nothing that means something in a URL. */
+#define IDENTITY_NAME_CHARACTERS                                                                   \
+	"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:"
 
 static enum status identity_block_hash(struct cli_call *call, struct hash *out)
 {
@@ -60,10 +65,39 @@ enum status identity_bundle(struct cli_call *call)
 	struct bundle *bundle = arena_alloc(call->cx->arena, sizeof *bundle);
 	TRY(identity_read(call, bundle));
 	TRY(identity_fetch(call, bundle));
-	struct bytes text = bundle_text(call->cx->arena, bundle);
-	if (fwrite(text.p, 1, text.n, stdout) != text.n)
-		return fail(call->cx, ST_PRECONDITION, "the output cannot be written");
+	return file_write(call->cx, NULL, bundle_text(call->cx->arena, bundle));
+}
+
+/* "/v1/identities/ID/proof" of an id or a DID. */
+static enum status identity_path(struct cli_call *call, const char **out)
+{
+	size_t n = strlen(call->id);
+	if (n == 0 || n > 200 || strspn(call->id, IDENTITY_NAME_CHARACTERS) != n)
+		return fail(call->cx, ST_INVALID,
+			    "'%.80s' is no identity: give idn_… or did:pkh:eip155:…", call->id);
+	*out = arena_printf(call->cx->arena, "/v1/identities/%s/proof%s", call->id,
+			    call->options[CLI_BUNDLE] ? "?bundle=true" : "");
 	return ST_OK;
+}
+
+enum status identity_proof(struct cli_call *call)
+{
+	const char *path = NULL;
+	json_t *answer = NULL;
+	struct bundle *bundle = arena_alloc(call->cx->arena, sizeof *bundle);
+	TRY(identity_path(call, &path));
+	TRY(client_read(call->cx, call->client, &answer, path));
+	const json_t *what = call->options[CLI_BUNDLE] ? json_object_get(answer, "bundle") : answer;
+	if (!what)
+		return fail(call->cx, ST_NOT_IMPLEMENTED, "this server gives no bundles");
+	char *text = json_dumps(what, JSON_COMPACT);
+	if (!text)
+		return fail(call->cx, ST_INTERNAL, "the server's answer is no proof");
+	arena_defer(call->cx->arena, free, text);
+	/* What cannot be read is not written, where it might take the place of a good one. */
+	TRY(bundle_read(call->cx, bundle, bytes_of(text, strlen(text))));
+	const char *line = arena_printf(call->cx->arena, "%s\n", text);
+	return file_write(call->cx, call->options[CLI_OUT], bytes_of(line, strlen(line)));
 }
 
 static enum status identity_registry(struct cli_call *call, struct addr *out)

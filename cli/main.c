@@ -119,7 +119,9 @@ struct main_line {
 static int main_read_options(int argc, char **argv, struct main_line *line)
 {
 	opterr = 0;
-	for (int got; (got = getopt_long(argc, argv, ":", known, NULL)) != -1;) {
+	for (int got; (got = getopt_long(argc, argv, ":o:", known, NULL)) != -1;) {
+		if (got == 'o')
+			got = CLI_OUT;
 		if (got == MAIN_HELP)
 			line->help = true;
 		else if (got == MAIN_JSON)

@@ -25,6 +25,8 @@ struct fake_shape {
 	size_t logs; /* of each receipt */
 	size_t data_bytes; /* of each log */
 	uint64_t salt; /* makes a different block of the same shape */
+	const struct log_entry *own; /* logs of the first receipt, instead of made-up ones */
+	size_t own_n;
 };
 
 static inline json_t *fake_hex(const void *p, size_t n)
@@ -169,14 +171,18 @@ static inline void fake_chain_add(struct fake_chain *c, const struct fake_shape 
 	struct receipt *bodies = arena_array(a, shape->receipts, sizeof *bodies);
 	uint64_t log_index = 0;
 	for (size_t i = 0; i < shape->receipts; i++) {
-		struct log_entry *logs = arena_array(a, shape->logs, sizeof *logs);
-		for (size_t k = 0; k < shape->logs; k++)
-			logs[k] = fake_log(a, number, log_index++, shape);
+		bool is_own = i == 0 && shape->own_n > 0;
+		size_t logs_n = is_own ? shape->own_n : shape->logs;
+		struct log_entry *logs = arena_array(a, logs_n, sizeof *logs);
+		for (size_t k = 0; k < logs_n; k++) {
+			logs[k] = is_own ? shape->own[k] : fake_log(a, number, log_index, shape);
+			logs[k].log_index = (uint32_t)log_index++;
+		}
 		bodies[i] = (struct receipt){.type = (uint8_t)(i % 5),
 					     .succeeded = i % 7 != 6,
 					     .gas_cumulative = (i + 1) * FAKE_GAS,
 					     .logs = logs,
-					     .logs_n = shape->logs};
+					     .logs_n = logs_n};
 	}
 	struct header h = {.fields = HEADER_PRAGUE,
 			   .number = number,
@@ -236,6 +242,11 @@ static inline json_t *fake_chain_answer(struct fake_node *n, const char *method,
 	struct fake_chain *c = n->arg;
 	const char *text = json_string_value(json_array_get(params, 0));
 	uint64_t number = strcmp(text, "latest") == 0 ? c->n - 1 : strtoul(text, NULL, 16);
+	struct hash hash;
+	if (hex_decode_fixed(text, strlen(text), hash.b, sizeof hash.b))
+		for (number = 0; number < c->n; number++)
+			if (hash_equal(&c->hashes[number], &hash))
+				break;
 	if (number >= c->n)
 		return fake_result(json_null());
 	if (strcmp(method, "eth_getBlockReceipts") == 0)

@@ -181,6 +181,8 @@ START_TEST(what_was_changed_does_not_hold)
 	CHANGED(b->reg.owner = (struct addr){{0}}, "revocation");
 	CHANGED(b->has_evidence = false, "no evidence");
 	CHANGED(b->evidence.header.n--, "cannot be read");
+	CHANGED(b->evidence.block_number++, "calls it block 13");
+	CHANGED(b->evidence.block_hash.b[0] ^= 1, "calls it block 12");
 	CHANGED(b->evidence.tx_index++, "not proven");
 	CHANGED(b->evidence.nodes_n--, "not proven");
 	CHANGED(b->evidence.nodes[0].n--, "not proven");
