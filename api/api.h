@@ -67,6 +67,8 @@ struct api_call {
 	ProtobufCMessage *reply;   /* of method->reply, when ST_OK and not not_modified */
 	const char *etag;          /* without quotes, or NULL */
 	const char *location;      /* REST path of what was made, or NULL */
+	const char *accepted;      /* identities: the operation that this request made, now or when it
+				      came first: "idop_…"; else NULL */
 	bool not_modified;         /* GetMessage: what the client has is current */
 	bool replayed;             /* the answer of an earlier request with this idempotency key */
 	struct api_stream *stream; /* STREAM methods, when ST_OK: the transport closes it */

@@ -62,6 +62,7 @@ static enum status offer_used(struct identity_item *item, const struct identity_
 	if (hash_equal(&offer->fingerprint, &item->fingerprint)) {
 		item->call->replayed =
 			memcmp(offer->operation.b, item->row.id.b, sizeof item->row.id.b) != 0;
+		item->accepted = offer->operation;
 		return ST_OK;
 	}
 	ctx_add_detail(cx, "/signature", "QUOTE_USED",
@@ -212,6 +213,7 @@ static enum status round_store(struct round *r, struct identity_item **done, siz
 	for (size_t i = 0; i < r->n; i++) {
 		if (!stored[i])
 			continue;
+		r->items[i]->accepted = r->items[i]->row.id;
 		done[(*done_n)++] = r->items[i];
 		r->items[i] = NULL;
 		accepted++;
@@ -257,6 +259,7 @@ static enum status round_answer(struct round *r, struct identity_item **done, si
 							       &batches, clock_wall_us());
 			call->reply = &v->base;
 			call->etag = view_etag(call->arena, now[i]->version);
+			call->accepted = view_id_new(call->arena, "idop_", &done[i]->accepted);
 			if (done[i]->kind == IDENTITY_REGISTER)
 				call->location =
 					arena_printf(call->arena, "/v1/identities/%s", v->id);

@@ -32,6 +32,7 @@ struct identity_item {
 	bool was_asked; /* contracts have answered for what is still open */
 	struct identity_plan plan;
 	struct identity_new row;
+	struct uuid accepted; /* the operation, once it is durable */
 };
 
 /* Takes the request apart. ST_INVALID with details, ST_FORBIDDEN, ST_RATE_LIMITED. */

@@ -253,8 +253,7 @@ struct http_connection {
 	uint64_t number;
 	uint32_t requests;
 	_Atomic int64_t deadline_ms; /* 0: none */
-	struct http_connection *next; /* guarded by the reaper's lock */
-	struct http_connection *prev; /* guarded by the reaper's lock */
+	struct http_connection *next, *prev; /* guarded by the reaper's lock */
 };
 struct http_reaper *http_reaper_start(struct http *http);
 void http_reaper_add(struct http_reaper *r, struct http_connection *c);
@@ -276,6 +275,7 @@ MUST_USE enum status http_query_parse(struct ctx *cx, const char *query,
 				      struct http_query out[HTTP_QUERY_MAX], size_t *n);
 /* Does an Accept header (NULL: none) take this type, "application/json"? exact: only by name. */
 bool http_accepts(const char *accept, const char *type, bool exact);
+bool http_prefers(const char *prefer, const char *name); /* RFC 7240; NULL: no such header */
 /* Is a Content-Type this type, with no parameter but charset=utf-8? */
 bool http_type_is(const char *content_type, const char *type);
 bool http_traceparent_is_valid(const char *s);

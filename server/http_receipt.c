@@ -19,22 +19,24 @@ struct receipt_fact {
 	const Google__Protobuf__Timestamp *at;
 };
 
+/* The request's own operation, wherever it stands among the identity's. */
 static bool receipt_of_identity(struct receipt_fact *fact, const struct http_exchange *ex)
 {
 	const Ferry__V1__Identity *identity = (const void *)ex->call.reply;
-	/* The newest operation is this request's, unless the answer is an older request's. */
-	if (identity->n_operations == 0 || (ex->call.replayed && identity->n_operations > 1))
-		return false;
-	const Ferry__V1__Operation *operation = identity->operations[identity->n_operations - 1];
-	*fact = (struct receipt_fact){operation->id, identity->id, operation->create_time};
-	return true;
+	for (size_t i = identity->n_operations; ex->call.accepted && i-- > 0;) {
+		const Ferry__V1__Operation *operation = identity->operations[i];
+		if (strcmp(operation->id, ex->call.accepted) != 0)
+			continue;
+		*fact = (struct receipt_fact){operation->id, identity->id, operation->create_time};
+		return true;
+	}
+	return false;
 }
 
 static bool receipt_of_message(struct receipt_fact *fact, const struct http_exchange *ex)
 {
 	const Ferry__V1__Message *message = (const void *)ex->call.reply;
-	const char *prefer = ex->head.value[HTTP_PREFER];
-	if (!prefer || !strstr(prefer, HTTP_RECEIPT_TYPE))
+	if (!http_prefers(ex->head.value[HTTP_PREFER], HTTP_RECEIPT_TYPE))
 		return false;
 	*fact = (struct receipt_fact){message->id, NULL, message->create_time};
 	return true;

@@ -206,6 +206,20 @@ bool http_accepts(const char *accept, const char *type, bool exact)
 	return taken;
 }
 
+bool http_prefers(const char *prefer, const char *name)
+{
+	while (prefer && *prefer) {
+		const char *item;
+		const char *parameters;
+		size_t n;
+		size_t parameters_n;
+		prefer = http_list_next(prefer, &item, &n, &parameters, &parameters_n);
+		if (n == strlen(name) && strncasecmp(item, name, n) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool http_type_is(const char *content_type, const char *type)
 {
 	if (!content_type)

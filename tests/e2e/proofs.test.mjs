@@ -181,6 +181,10 @@ const scenarios = {
 		assert.equal(claims.identity, identity.id);
 		assert.ok(Math.abs(new Date(claims.accepted_at) - new Date(identity.create_time)) < 1000, claims.accepted_at);
 		assert.equal(ferryCli(...words, '--request', file(ferry, `${body} `)).code, 1);
+		/* The same again, after more has happened: the same receipt. */
+		const again = await fetch(`${ferry.dev.http}/v1/identities`, { method: 'POST', body, headers: { authorization: `Bearer ${ferry.dev.secret_key}`, 'content-type': 'application/json' } });
+		assert.equal(again.status, 202);
+		assert.equal(again.headers.get('ferry-receipt'), receipt);
 	},
 
 	async 'a payload that is sealed to the identity\'s key arrives, and only its owner reads it'(ferry) {

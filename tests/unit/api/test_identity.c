@@ -91,6 +91,36 @@ START_TEST(without_registries_the_quote_says_so)
 }
 END_TEST
 
+START_TEST(a_retry_names_its_own_operation_whatever_came_after)
+{
+	struct desk d;
+	identity_desk_open(&d);
+	desk_start(&d);
+	struct signer *s = desk_signer(&d, 1);
+	struct desk_quote q = desk_quoted(&d, desk_ask(&d, TYPE(REGISTER), desk_account(&d, s), NULL));
+	Ferry__V1__RegisterIdentityRequest *r = desk_register(&d, &q, s);
+	struct desk_call *c = desk_do(&d, API_REGISTER_IDENTITY, &r->base, d.sk, NULL);
+	const char *id = arena_strdup(d.arena, desk_identity(c)->id);
+	const char *made = arena_strdup(d.arena, c->call.accepted);
+	desk_free(c);
+	quote_request *ask = desk_ask(&d, TYPE(UPDATE), NULL, id);
+	ask->document_hash = (ProtobufCBinaryData){32, arena_alloc(d.arena, 32)};
+	memset(ask->document_hash.data, 0x44, 32);
+	struct desk_quote more = desk_quoted(&d, ask);
+	c = desk_change(&d, API_UPDATE_IDENTITY, id, &more, s, NULL, d.sk);
+	ck_assert_str_eq(c->call.accepted, desk_identity(c)->operations[1]->id);
+	desk_free(c);
+	c = desk_do(&d, API_REGISTER_IDENTITY, &r->base, d.sk, NULL);
+	ck_assert_uint_eq(desk_identity(c)->n_operations, 2);
+	ck_assert(c->call.replayed);
+	ck_assert_str_eq(c->call.accepted, made);
+	ck_assert_str_eq(c->call.accepted, desk_identity(c)->operations[0]->id);
+	desk_free(c);
+	signer_destroy(s);
+	desk_close(&d);
+}
+END_TEST
+
 START_TEST(a_registration_is_stored_once_and_answered_the_same_again)
 {
 	struct desk d;
@@ -121,6 +151,7 @@ START_TEST(a_registration_is_stored_once_and_answered_the_same_again)
 		ck_assert_uint_eq(op->version, 1);
 		ck_assert_str_eq(op->batch_id, "");
 		ck_assert_ptr_nonnull(op->explanation);
+		ck_assert_str_eq(c->call.accepted, op->id);
 		struct hash subject, salt;
 		memcpy(salt.b, v->salt.data, 32);
 		subject = identity_subject(DESK_ROLLUP, signer_account(s), &salt);
@@ -420,7 +451,8 @@ START_TEST(a_recovery_account_may_rotate_and_nothing_else)
 END_TEST
 
 PG_SUITE("api/identity", a_quote_names_each_member_that_is_wrong, without_registries_the_quote_says_so,
-      a_registration_is_stored_once_and_answered_the_same_again, many_at_once_are_each_stored_once,
+      a_registration_is_stored_once_and_answered_the_same_again,
+      a_retry_names_its_own_operation_whatever_came_after, many_at_once_are_each_stored_once,
       signatures_that_are_not_the_owners_are_refused_by_name,
       quotes_end_and_belong_to_one_tenant_and_one_operation,
       publishable_keys_register_only_where_that_is_allowed, a_version_is_taken_once,

@@ -21,6 +21,7 @@
 #include "base/thread.h"
 #include "server/http.h"
 
+#include "ferry/v1/identity_service.pb-c.h"
 #include "ferry/v1/message_service.pb-c.h"
 #include "ferry/v1/types.pb-c.h"
 
@@ -85,6 +86,28 @@ static inline enum status rig_send(struct api_call *call)
 	call->etag = "1";
 	call->location = arena_printf(call->arena, "/v1/messages/%s", m->id);
 	call->replayed = strstr(call->idempotency_key, "again") != NULL;
+	return ST_OK;
+}
+
+/* An identity of three operations, of which the request made the second, "idop_2". */
+static inline enum status rig_register(struct api_call *call)
+{
+	Ferry__V1__Identity *out =
+		(void *)api_message_new(call->arena, &ferry__v1__identity__descriptor);
+	out->id = (char *)"idn_1";
+	out->operations = arena_array(call->arena, 3, sizeof *out->operations);
+	for (; out->n_operations < 3; out->n_operations++) {
+		Ferry__V1__Operation *o =
+			(void *)api_message_new(call->arena, &ferry__v1__operation__descriptor);
+		o->id = arena_printf(call->arena, "idop_%zu", out->n_operations + 1);
+		o->create_time = (void *)api_message_new(
+			call->arena, &google__protobuf__timestamp__descriptor);
+		o->create_time->seconds = 1763735407 + (int64_t)out->n_operations;
+		out->operations[out->n_operations] = o;
+	}
+	call->reply = &out->base;
+	const Ferry__V1__RegisterIdentityRequest *in = (const void *)call->request;
+	call->accepted = in->quote_id[0] ? in->quote_id : "idop_2";
 	return ST_OK;
 }
 
@@ -157,6 +180,8 @@ static inline enum status rig_answer(struct api_call *call)
 		return fail(&call->cx, ST_UNAUTHENTICATED, "The key is not known.");
 	if (call->method->id == API_SEND_MESSAGE)
 		return rig_send(call);
+	if (call->method->id == API_REGISTER_IDENTITY)
+		return rig_register(call);
 	if (call->method->id == API_GET_MESSAGE)
 		return rig_get(call);
 	if (call->method->id == API_LIST_MESSAGES)
