@@ -261,7 +261,7 @@ CREATE TABLE journal (
 	state      journal_state NOT NULL,
 	purpose    text NOT NULL CHECK (purpose IN ('SUBMIT', 'VERIFY', 'DELIVER', 'ACT', 'FILL')),
 	to_address bytea NOT NULL,
-	calldata   bytea NOT NULL,
+	calldata   bytea COMPRESSION lz4 NOT NULL, -- hundreds of KiB: pglz would take longer than the insert
 	value      numeric(39, 0) NOT NULL,
 	gas_limit  bigint NOT NULL,
 	items_app  bigint[] NOT NULL,
@@ -285,7 +285,7 @@ CREATE TABLE journal_tx (
 	signer    bytea NOT NULL,
 	nonce     bigint NOT NULL,
 	attempt   integer NOT NULL,
-	raw       bytea NOT NULL,
+	raw       bytea COMPRESSION lz4 NOT NULL,
 	max_fee   numeric(39, 0) NOT NULL,
 	tip       numeric(39, 0) NOT NULL,
 	signed_at timestamptz NOT NULL DEFAULT now(),
