@@ -13,6 +13,7 @@
 #include "api/view.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/hpke.h"
 #include "base/log.h"
 #include "chain/abi.h"
 #include "chain/account.h"
@@ -121,6 +122,21 @@ static void plan_word(struct ctx *cx, ProtobufCBinaryData in, const char *pointe
 	}
 	memcpy(out->b, in.data, sizeof out->b);
 	*has = !hash_is_zero(out);
+}
+
+/* A key that nobody can be kept from reading with is none. Zeros remove one, where there may be one. */
+static void plan_key(struct ctx *cx, ProtobufCBinaryData in, enum identity_kind kind,
+		     struct hash *out, bool *has)
+{
+	plan_word(cx, in, "/encryption_key", out, has);
+	bool is_removal = !*has && kind == IDENTITY_UPDATE;
+	if (in.len != sizeof out->b || is_removal || hpke_public_is_usable(out))
+		return;
+	ctx_add_detail(cx, "/encryption_key", "ENCRYPTION_KEY_LOW_ORDER",
+		       *has ? "this is a point of low order of X25519, which everybody can decrypt "
+			      "for: give the public key of a fresh private key"
+			    : "zeros are no X25519 key, and a registration has none to remove: leave "
+			      "it out");
 }
 
 /* Chains --------------------------------------------------------------------------------------- */
@@ -340,7 +356,7 @@ static void plan_finish(struct ctx *cx, struct planning *p)
 	plan->chain_id = p->src->chain_id;
 	plan->registry = p->src->proxy_registry;
 	plan_word(cx, in->document_hash, "/document_hash", &plan->document, &plan->has_document);
-	plan_word(cx, in->encryption_key, "/encryption_key", &plan->key, &plan->has_key);
+	plan_key(cx, in->encryption_key, p->kind, &plan->key, &plan->has_key);
 	if (plan_other(cx, p, in->recovery_account, "/recovery_account", &op->recovery) &&
 	    addr_equal(&op->recovery, &op->owner))
 		ctx_add_detail(cx, "/recovery_account", "ACCOUNT_INVALID",

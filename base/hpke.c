@@ -61,6 +61,13 @@ static bool hpke_agree(uint8_t out[32], const struct hpke_secret *own, const str
 	return ok && any != 0;
 }
 
+bool hpke_public_is_usable(const struct hash *public_key)
+{
+	static const struct hpke_secret any = {{1}}; /* all agree on zero, or none does */
+	uint8_t out[32];
+	return hpke_agree(out, &any, public_key);
+}
+
 /* HKDF's extract (key: the input, salt may be NULL) or expand (key: 32 bytes). */
 static void hpke_hkdf(int mode, uint8_t *out, size_t out_n, const uint8_t *key, size_t key_n,
 		      const uint8_t *salt, const uint8_t *info, size_t info_n)

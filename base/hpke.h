@@ -21,6 +21,8 @@ void hpke_wipe(struct hpke_secret *secret);
 void hpke_secret_new(struct hpke_secret *out);
 /* Its public key. */
 struct hash hpke_public(const struct hpke_secret *secret);
+/* Can a secret be agreed with it? Not with a point of low order: anybody knows that secret, zero. */
+bool hpke_public_is_usable(const struct hash *public_key);
 
 /* Seals to a public key.
  *

@@ -78,6 +78,44 @@ START_TEST(a_quote_names_each_member_that_is_wrong)
 }
 END_TEST
 
+START_TEST(keys_that_everybody_can_decrypt_for_are_refused)
+{
+	static const char *const low_order[] = {
+		"0x0000000000000000000000000000000000000000000000000000000000000000",
+		"0x0100000000000000000000000000000000000000000000000000000000000000",
+		"0xe0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+		"0x5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+		"0xecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"0xedffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"0xeeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+	};
+	struct desk d;
+	identity_desk_open(&d);
+	desk_start(&d);
+	struct signer *s = desk_signer(&d, 1);
+	char *account = desk_account(&d, s);
+	const char *id = desk_new(&d, s);
+	for (size_t i = 0; i < 2 * sizeof low_order / sizeof *low_order; i++) {
+		uint8_t key[32];
+		const char *text = low_order[i / 2];
+		ck_assert(hex_decode_fixed(text, strlen(text), key, sizeof key));
+		key[31] |= i % 2 ? 0x80 : 0; /* a bit that X25519 does not look at */
+		quote_request *r = desk_ask(&d, TYPE(REGISTER), account, NULL);
+		r->encryption_key = (ProtobufCBinaryData){sizeof key, key};
+		refused_quote(&d, r, ST_INVALID, "ENCRYPTION_KEY_LOW_ORDER", "/encryption_key");
+		r = desk_ask(&d, TYPE(UPDATE), NULL, id);
+		r->encryption_key = (ProtobufCBinaryData){sizeof key, key};
+		if (i > 0)
+			refused_quote(&d, r, ST_INVALID, "ENCRYPTION_KEY_LOW_ORDER",
+				      "/encryption_key");
+		else /* zeros remove the key */
+			desk_quoted(&d, r);
+	}
+	signer_destroy(s);
+	desk_close(&d);
+}
+END_TEST
+
 START_TEST(without_registries_the_quote_says_so)
 {
 	struct desk d;
@@ -450,7 +488,8 @@ START_TEST(a_recovery_account_may_rotate_and_nothing_else)
 }
 END_TEST
 
-PG_SUITE("api/identity", a_quote_names_each_member_that_is_wrong, without_registries_the_quote_says_so,
+PG_SUITE("api/identity", a_quote_names_each_member_that_is_wrong,
+      keys_that_everybody_can_decrypt_for_are_refused, without_registries_the_quote_says_so,
       a_registration_is_stored_once_and_answered_the_same_again,
       a_retry_names_its_own_operation_whatever_came_after, many_at_once_are_each_stored_once,
       signatures_that_are_not_the_owners_are_refused_by_name,

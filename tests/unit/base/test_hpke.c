@@ -102,11 +102,20 @@ START_TEST(points_of_low_order_are_refused)
 		struct hash enc;
 		struct bytes text;
 		memcpy(point.b, hex_of(cx, low_order[i]).p, 32);
+		ck_assert_msg(!hpke_public_is_usable(&point), "%s", low_order[i]);
+		point.b[31] ^= 0x80; /* a bit that X25519 does not look at */
+		ck_assert_msg(!hpke_public_is_usable(&point), "%s", low_order[i]);
+		point.b[31] ^= 0x80;
 		ck_fails(cx, hpke_seal(cx, HPKE_AES_256_GCM, &enc, &text, &point, none, none, none),
 			 ST_INVALID, "no X25519 key");
 		struct bytes sealed = hex_of(cx, "00112233445566778899aabbccddeeff00");
 		ck_fails(cx, hpke_open(cx, HPKE_AES_256_GCM, &text, &secret, &point, none, none, sealed),
 			 ST_UNAUTHENTICATED, "does not open");
+	}
+	for (int i = 0; i < 20; i++) {
+		hpke_secret_new(&secret);
+		struct hash good = hpke_public(&secret);
+		ck_assert(hpke_public_is_usable(&good));
 	}
 	unit_ctx_end(cx);
 }
