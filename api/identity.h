@@ -54,6 +54,18 @@ MUST_USE enum status identity_watch(struct work *w);
 MUST_USE enum status identity_get_operation(struct work *w);
 MUST_USE enum status identity_get_batch(struct work *w);
 
+/* identity_explain.c, pure */
+Ferry__V1__OperationState identity_act_state(const struct identity_act *act);
+/* FINAL, REJECTED, FAILED, EXPIRED. */
+bool identity_act_has_ended(const struct identity_act *act);
+/* Why an operation is where it is and who must act, in words about operations; NULL once it has ended.
+ * batch: the message that carries it, NULL when it has none or it is not at hand. */
+Ferry__V1__Explanation *identity_explain(struct arena *a, const struct world_view *w,
+					 const struct identity *d, const struct identity_act *act,
+					 const struct message *batch, int64_t now_us);
+/* Why an operation came to nothing and what can be done now; "" for others. */
+const char *identity_outcome(const struct identity_act *act);
+
 /* identity_view.c */
 enum { IDENTITY_ACTS_MAX = 100, IDENTITY_ACTS_LISTED_MAX = 10 };
 /* The batches that carry what has not ended. */

@@ -9,23 +9,6 @@
 #include "api/view.h"
 #include "chain/account.h"
 
-static const char *const act_states[] = {"",	     "ACCEPTED",  "BATCHED",  "SUBMITTED",
-					 "SENT",     "VERIFYING", "VERIFIED", "COMMITTED",
-					 "FINAL",    "REJECTED",  "FAILED",   "EXPIRED"};
-
-static Ferry__V1__OperationState act_state(const struct identity_act *act)
-{
-	for (unsigned i = 1; i < sizeof act_states / sizeof *act_states; i++)
-		if (strcmp(act_states[i], act->state) == 0)
-			return (Ferry__V1__OperationState)i;
-	return FERRY__V1__OPERATION_STATE__OPERATION_STATE_UNSPECIFIED;
-}
-
-static bool act_has_ended(const struct identity_act *act)
-{
-	return act_state(act) >= FERRY__V1__OPERATION_STATE__OPERATION_STATE_FINAL;
-}
-
 /* Batches -------------------------------------------------------------------------------------- */
 
 enum status identity_batches_read(struct ctx *cx, struct db *db, struct identity_batches *out,
@@ -39,7 +22,7 @@ enum status identity_batches_read(struct ctx *cx, struct db *db, struct identity
 	for (size_t i = 0; i < n; i++) {
 		for (size_t k = 0; identities[i] && k < identities[i]->acts_n; k++) {
 			const struct identity_act *act = &identities[i]->acts[k];
-			bool known = !act->has_message || act_has_ended(act);
+			bool known = !act->has_message || identity_act_has_ended(act);
 			for (size_t m = 0; m < out->n && !known; m++)
 				known = memcmp(refs[m].id.b, act->message.b, 16) == 0;
 			if (!known && out->n < MESSAGE_READ_MAX)
@@ -61,39 +44,6 @@ static const struct message *batch_of(const struct identity_batches *b,
 }
 
 /* Operations ----------------------------------------------------------------------------------- */
-
-/* Before it is in a batch it waits as a message does that is accepted: for the chain's lane. */
-static Ferry__V1__Explanation *act_explain_waiting(struct arena *a, const struct world_view *w,
-						   const struct identity *d,
-						   const struct identity_act *act, int64_t now_us)
-{
-	const struct message as = {
-		.ref = {d->ref.app_id, act->id},
-		.state = STATE_ACCEPTED,
-		.src_eid = act->src_eid,
-		.dst_eid = act->dst_eid,
-		.evidence = act->reason,
-		.created_us = act->created_us,
-		.updated_us = act->updated_us,
-		.due_us = act->due_us,
-		.is_open = true,
-	};
-	Ferry__V1__Explanation *e = explain(a, w, &as, now_us);
-	if (e && e->reason == FERRY__V1__REASON__REASON_WAITING_TO_SUBMIT)
-		explain_as(e, FERRY__V1__REASON__REASON_WAITING_FOR_BATCH);
-	return e;
-}
-
-static Ferry__V1__Explanation *act_explain(struct arena *a, const struct world_view *w,
-					   const struct identity *d,
-					   const struct identity_act *act,
-					   const struct identity_batches *b, int64_t now_us)
-{
-	const struct message *batch = batch_of(b, act);
-	if (act_has_ended(act))
-		return NULL;
-	return batch ? explain(a, w, batch, now_us) : act_explain_waiting(a, w, d, act, now_us);
-}
 
 /* An account of the operation's own chain, or "" */
 static char *act_account(struct arena *a, const struct identity *d, const struct identity_act *act,
@@ -137,10 +87,11 @@ Ferry__V1__Operation *identity_view_act(struct arena *a, const struct world_view
 	out->identity_id = view_id_new(a, "idn_", &d->ref.id);
 	out->type = (Ferry__V1__OperationType)act->kind;
 	out->version = (uint64_t)act->version;
-	out->state = act_state(act);
+	out->state = identity_act_state(act);
 	if (act->has_message)
 		out->batch_id = view_id_new(a, "bat_", &act->message);
-	out->explanation = act_explain(a, w, d, act, b, now_us);
+	out->explanation = identity_explain(a, w, d, act, batch_of(b, act), now_us);
+	out->next_action = (char *)identity_outcome(act);
 	if (act->reason)
 		out->reason = arena_strdup(a, act->reason);
 	out->apply = act->eager ? FERRY__V1__APPLY__APPLY_EAGER : FERRY__V1__APPLY__APPLY_LAZY;
