@@ -134,6 +134,13 @@ const scenarios = {
 		const wrong = await ferry.call('GET', `/v1/identities/${id}/proof?bundle=please`);
 		assert.deepEqual([wrong.status, wrong.json.errors[0].pointer], [400, '/bundle'], wrong.text);
 
+		const connect = async (request) => (await fetch(`${ferry.dev.http}/ferry.v1.IdentityService/GetIdentityProof`, {
+			method: 'POST', body: JSON.stringify(request), headers: { authorization: `Bearer ${ferry.dev.secret_key}`, 'content-type': 'application/json' } })).json();
+		const { bundle: canonical } = await connect({ id, bundle: true });
+		assert.equal(`0x${Buffer.from(canonical.evidence.header, 'base64').toString('hex')}`, bundle.evidence.header);
+		assert.deepEqual(canonical.evidence.receiptProof.map((node) => `0x${Buffer.from(node, 'base64').toString('hex')}`), bundle.evidence.receipt_proof);
+		assert.equal((await connect({ id })).bundle, undefined);
+
 		const { json: batch } = await ferry.call('GET', `/v1/batches/${plain.batch_id}`);
 		const { hash } = await main.reader.getBlock({ blockNumber: BigInt(batch.message.destination.block_number) });
 		const { hash: another } = await main.reader.getBlock({ blockNumber: BigInt(batch.message.destination.block_number) - 1n });
@@ -214,6 +221,8 @@ const scenarios = {
 		assert.equal(early.status, 200, early.text);
 		rules(early.json);
 		await isFinal(ferry, identity.id);
+		const { json: ended } = await ferry.call('GET', `/v1/operations/${identity.operations[0].id}`);
+		assert.deepEqual([ended.explanation, ended.reason, ended.next_action], [null, null, null]);
 		for (const name of [identity.id, did]) {
 			const { json: document } = await ferry.call('GET', `/v1/identities/${name}/did.json`);
 			rules(document);
