@@ -134,7 +134,8 @@ static inline void sim_mine(struct sim *s, struct sim_chain *c, const struct log
 		json_decref(place);
 	}
 	json_object_set_new(b->block, "transactions", list);
-	memcpy(b->events, events, events_n * sizeof *events);
+	if (events_n > 0)
+		memcpy(b->events, events, events_n * sizeof *events);
 	b->n = events_n;
 	c->n++;
 	arena_destroy(a);
