@@ -2,7 +2,7 @@
  *
  * From a request to items that can be stored: who may, what is wrong, who signed. A lone message is
  * looked through on its transport's thread (some microseconds; 60 when it is signed), a batch on a
- * thread of its own.
+ * thread of its own, where the database is asked too what must be known of a sealed payload.
  */
 #include "api/accept.h"
 
@@ -195,10 +195,14 @@ void accept_submit(struct api *api, struct api_call *call)
 	struct accept_work *work = work_make(call, 1, false);
 	check_item(api, &work->items[0], (const Ferry__V1__SendMessageRequest *)call->request,
 		   call->idempotency_key, is_over_limit(api, call->who.app_id));
-	accept_checked(api, call);
+	if (work->items[0].outcome == ACCEPT_PENDING && work->items[0].send.recipient)
+		handler_push(api, QUEUE_CHECK, call, call);
+	else
+		accept_checked(api, call);
 }
 
-void accept_check(struct api *api, struct api_call *call)
+/* Looks through the items of a batch. Returns false when the call has ended. */
+static bool accept_check(struct api *api, struct api_call *call)
 {
 	const Ferry__V1__BatchSendMessagesRequest *in =
 		(const Ferry__V1__BatchSendMessagesRequest *)call->request;
@@ -206,27 +210,33 @@ void accept_check(struct api *api, struct api_call *call)
 		ctx_add_detail(&call->cx, "/messages", "REQUIRED", "give at least one message");
 		handler_finish(call, fail_code(&call->cx, ST_INVALID, "REQUIRED",
 					       "the batch holds no message"));
-		return;
+		return false;
 	}
 	if (in->n_messages > ACCEPT_BATCH_MAX) {
 		handler_finish(call,
 			       fail_code(&call->cx, ST_TOO_LARGE, "BATCH_TOO_LARGE",
 					 "a batch holds at most %d messages, this %zu: split it",
 					 ACCEPT_BATCH_MAX, in->n_messages));
-		return;
+		return false;
 	}
 	struct accept_work *work = work_make(call, in->n_messages, true);
 	bool over = is_over_limit(api, call->who.app_id);
 	for (size_t i = 0; i < work->n; i++)
 		check_item(api, &work->items[i], in->messages[i], NULL, over);
-	accept_checked(api, call);
+	return true;
 }
 
 void check_run(void *arg)
 {
 	struct api *api = arg;
-	void *call;
-	while (queue_pop(api->queues[QUEUE_CHECK], &call, 1, -1) > 0)
-		if (handler_is_alive(call))
-			accept_check(api, call);
+	struct db *db = NULL;
+	void *item;
+	while (queue_pop(api->queues[QUEUE_CHECK], &item, 1, -1) > 0) {
+		struct api_call *call = item;
+		if (!handler_is_alive(call) || (!call->work && !accept_check(api, call)))
+			continue;
+		recipient_check(api, &db, call->work);
+		accept_checked(api, call);
+	}
+	db_close(db);
 }

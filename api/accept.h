@@ -45,6 +45,10 @@ void accept_fail(struct accept_item *item, struct ctx *cx, enum status st, const
 		 const char *sentence);
 /* Ends the call when no item is pending. Returns false when some still are. */
 bool accept_finish(struct accept_work *work);
+/* recipient.c: fails the items whose payload is sealed to no key, or not to the current one, of an
+ * identity the app can see; all that are said to be sealed when the database does not answer. What
+ * was accepted before under the same idempotency key stays pending. *db: as handler_db. */
+void recipient_check(struct api *api, struct db **db, struct accept_work *work);
 /* Fails what is pending. */
 void accept_fail_pending(struct accept_work *work, enum status st, const char *code,
 			 const char *sentence);

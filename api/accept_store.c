@@ -109,6 +109,7 @@ static const struct message *message_of(struct arena *a, const struct message_ne
 		.author = row->author,
 		.request_id = row->request_id,
 		.client_ref = row->client_ref,
+		.recipient = row->recipient,
 		.fee = "0",
 		.created_us = created_us,
 		.updated_us = created_us,

@@ -4,7 +4,8 @@
  * the next, and how it ends.
  *
  *   submit ─ keys ─ route ─┬─ check ──┬─ accept   store, a group a transaction
- *                          │   chain ─┘           (chain: ask nodes: quotes, contract wallets)
+ *                          │   chain ─┘           (check: batches, sealed payloads;
+ *                          │                       chain: ask nodes: quotes, contract wallets)
  *                          ├─ identity            signed operations, a group a statement
  *                          ├─ read                GetMessage, a group a statement
  *                          ├─ work                everything else, one by one
@@ -97,10 +98,8 @@ void watch_run(void *arg);
 void bell_run(void *arg);
 
 /* accept.c: a send or a batch of them, on the transport's thread. Goes to QUEUE_ACCEPT at once, or
- * by QUEUE_CHECK (batches) and QUEUE_CHAIN (contract wallets). */
+ * by QUEUE_CHECK (batches, sealed payloads) and QUEUE_CHAIN (contract wallets). */
 void accept_submit(struct api *api, struct api_call *call);
-/* Looks through the items of a batch. */
-void accept_check(struct api *api, struct api_call *call);
 /* Items whose signature a contract must confirm: accept_wallets gives them, each is answered with
  * accept_wallet_answer, then accept_go_on. */
 struct send;

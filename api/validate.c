@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/identity_plan.h"
 #include "api/view.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "chain/account.h"
 #include "chain/eip712.h"
+#include "chain/envelope.h"
 #include "chain/keccak.h"
 #include "chain/messenger.h"
 #include "chain/secp.h"
@@ -320,6 +322,65 @@ static void validate_modes(struct ctx *cx, const Ferry__V1__SendMessageRequest *
 			       "execution is automatic, permissionless or manual");
 }
 
+/* Returns the name in its one form; the letters' case of hex digits says nothing. */
+static const char *validate_recipient(struct ctx *cx, struct identity_key_ask *ask,
+				      const char *text)
+{
+	static const char pointer[] = "/payload_encryption/recipient";
+	struct identity_name name;
+	if (!text[0]) {
+		ctx_add_detail(cx, pointer, "REQUIRED",
+			       "name the identity: idn_…, did:pkh:… or its subject, 0x…");
+		return text;
+	}
+	ask->by_subject =
+		hex_decode_fixed(text, strlen(text), ask->subject.b, sizeof ask->subject.b);
+	if (ask->by_subject)
+		return hex_encode(cx->arena, ask->subject.b, sizeof ask->subject.b);
+	if (identity_name_parse(cx, &name, text, pointer) != ST_OK)
+		return text;
+	ask->ref.id = name.id;
+	ask->by_account = name.is_did;
+	ask->chain_id = (int64_t)name.chain_id;
+	ask->account = name.account;
+	if (!name.is_did)
+		return text;
+	char account[ACCOUNT_CAIP10_BYTES];
+	account_caip10_format(account, name.chain_id, &name.account);
+	return arena_printf(cx->arena, "did:pkh:%s", account);
+}
+
+/* The payload must be what it is said to be. Whether the key is the recipient's is asked later. */
+static void validate_encryption(struct ctx *cx, struct send *out, int64_t app_id,
+				const Ferry__V1__SendMessageRequest *in)
+{
+	static const char pointer[] = "/payload_encryption/key_id";
+	const Ferry__V1__PayloadEncryption *said = in->payload_encryption;
+	struct envelope e;
+	char name[ENVELOPE_KEY_NAME_BYTES];
+	if (!said)
+		return;
+	struct identity_key_ask *ask = arena_alloc(cx->arena, sizeof *ask);
+	ask->ref.app_id = app_id;
+	out->recipient = ask;
+	out->row.recipient = validate_recipient(cx, ask, said->recipient);
+	if (!said->key_id[0])
+		ctx_add_detail(cx, pointer, "REQUIRED", "name the key: x25519-…");
+	if (envelope_decode(&e, bytes_of(in->payload.data, in->payload.len)) != ST_OK) {
+		ctx_add_detail(cx, "/payload", "PAYLOAD_NOT_SEALED",
+			       "payload_encryption is given, but the payload is no envelope of "
+			       "version %d: seal it, or leave payload_encryption out",
+			       ENVELOPE_VERSION);
+		return;
+	}
+	memcpy(ask->key_id, e.key_id, sizeof ask->key_id);
+	envelope_key_name(name, e.key_id);
+	if (said->key_id[0] && strcmp(said->key_id, name) != 0)
+		ctx_add_detail(cx, "/payload", "PAYLOAD_NOT_SEALED",
+			       "the payload is sealed to the key %s, and not to the one that "
+			       "payload_encryption names", name);
+}
+
 /* The key of the header or of the field: the same when both are given. */
 static const char *validate_key(struct ctx *cx, const char *header, const char *field)
 {
@@ -374,6 +435,12 @@ static void send_canonical(struct arena *a, struct send *out,
 		c->deadline = in->deadline;
 		c->signature = in->signature;
 	}
+	if (row->recipient) {
+		c->payload_encryption = arena_alloc(a, sizeof *c->payload_encryption);
+		ferry__v1__payload_encryption__init(c->payload_encryption);
+		c->payload_encryption->recipient = (char *)row->recipient;
+		c->payload_encryption->key_id = in->payload_encryption->key_id;
+	}
 	out->request = c;
 }
 
@@ -426,6 +493,7 @@ enum status validate_send(struct ctx *cx, struct send *out, const struct api_con
 		ctx_add_detail(cx, "/client_ref", "CLIENT_REF_INVALID",
 			       "a client_ref has up to %d visible characters",
 			       VALIDATE_REF_CHARS_MAX);
+	validate_encryption(cx, out, who->app_id, in);
 	if (is_signed(in) && validate_complete(cx, in))
 		validate_authorship(cx, out, &route, in, now_s);
 	TRY(validate_end(cx));

@@ -2,13 +2,15 @@
  *
  * The rules of SendMessage. Pure: a request, a configuration, a principal and a time go in; a row
  * to store comes out, or every member that is wrong. All that a database or a node must say is left
- * to others: whether the key and the nonce are free, and whether a contract wallet agrees.
+ * to others: whether the key and the nonce are free, whether a contract wallet agrees, and whether
+ * the payload is sealed to its recipient's current key.
  */
 #ifndef FERRY_API_VALIDATE_H
 #define FERRY_API_VALIDATE_H
 
 #include "api/config.h"
 #include "ferry/v1/message_service.pb-c.h"
+#include "storage/identity.h"
 #include "storage/message.h"
 
 enum {
@@ -28,6 +30,7 @@ struct send {
 	const struct api_chain *src, *dst;
 	bool asks_wallet;   /* the signature is no account's: the author's contract must agree */
 	struct hash digest; /* signed: what the author signed */
+	const struct identity_key_ask *recipient; /* NULL: nobody said that the payload is sealed */
 };
 
 /* Checks everything. `key` is the header's or the metadata's, or NULL.

@@ -7,6 +7,7 @@
 #include "api/json.h"
 #include "base/clock.h"
 #include "chain/account.h"
+#include "chain/envelope.h"
 
 enum { VIEW_PREFIX_BYTES = 4, VIEW_DIGITS = 32, VIEW_GUID_CHARS = 66 };
 
@@ -110,6 +111,19 @@ static Ferry__V1__ChainPosition *view_place(struct arena *a, const struct messag
 	return out;
 }
 
+static Ferry__V1__PayloadEncryption *view_encryption(struct arena *a, const struct message *m)
+{
+	struct envelope e;
+	if (!m->recipient || envelope_decode(&e, m->payload) != ST_OK)
+		return NULL;
+	Ferry__V1__PayloadEncryption *out = arena_alloc(a, sizeof *out);
+	ferry__v1__payload_encryption__init(out);
+	out->recipient = arena_strdup(a, m->recipient);
+	out->key_id = arena_alloc(a, ENVELOPE_KEY_NAME_BYTES);
+	envelope_key_name(out->key_id, e.key_id);
+	return out;
+}
+
 static void view_request(struct arena *a, const struct api_chain *src, Ferry__V1__Message *out,
 			 const struct message *m)
 {
@@ -128,6 +142,7 @@ static void view_request(struct arena *a, const struct api_chain *src, Ferry__V1
 	out->request_id = view_bytes(a, m->request_id.b, sizeof m->request_id.b);
 	if (m->client_ref)
 		out->client_ref = arena_strdup(a, m->client_ref);
+	out->payload_encryption = view_encryption(a, m);
 	out->options = arena_alloc(a, sizeof *out->options);
 	ferry__v1__send_options__init(out->options);
 	out->options->gas_limit = arena_printf(a, "%lld", (long long)m->gas_limit);

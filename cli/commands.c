@@ -191,6 +191,10 @@ static const char *cli_idempotency_key(struct cli_call *call)
 static enum status cli_fill_send(struct cli_call *call, json_t *request)
 {
 	TRY(cli_put_message(call, request));
+	if (call->options[CLI_SEAL_TO])
+		TRY(seal_request(call, request));
+	else if (call->options[CLI_APP])
+		return fail(call->cx, ST_INVALID, "--app goes with --seal-to");
 	json_object_set_new(request, "submission", json_string("SUBMISSION_RELAYED"));
 	json_object_set_new(request, "execution", json_string("EXECUTION_AUTOMATIC"));
 	cli_put_text(call, request, "clientRef", CLI_REF);
@@ -302,7 +306,7 @@ enum {
 	CLI_OF_MESSAGE = BIT(SRC) | BIT(DST) | BIT(TO) | BIT(PAYLOAD) | BIT(TEXT) | BIT(GAS) |
 			 BIT(VALUE) | BIT(ORDER) | BIT(AUTHOR),
 	CLI_OF_SEND = CLI_OF_MESSAGE | BIT(REF) | BIT(IDEMPOTENCY) | BIT(NONCE) | BIT(DEADLINE) |
-		      BIT(SIGNATURE) | BIT(WATCH),
+		      BIT(SIGNATURE) | BIT(WATCH) | BIT(SEAL_TO) | BIT(APP),
 	CLI_OF_SEAL = BIT(SRC) | BIT(DST) | BIT(TO) | BIT(AUTHOR) | BIT(APP),
 	CLI_OF_LIST = BIT(STATE) | BIT(SRC) | BIT(DST) | BIT(REF) | BIT(LIMIT),
 };

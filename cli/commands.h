@@ -37,7 +37,8 @@
 	X(MAIN_REGISTRY, "main-registry", "HEX", "must be the registry of the proof")              \
 	X(RPC, "rpc", "URL", "node of the main registry's chain")                                  \
 	X(BLOCK, "block", "N", "in which the batch arrived")                                       \
-	X(BUNDLE, "bundle", NULL, "the bundle, which identity verify takes")
+	X(BUNDLE, "bundle", NULL, "the bundle, which identity verify takes")                       \
+	X(SEAL_TO, "seal-to", "IDENTITY", "idn_… or did:pkh:…: seal it to its current key")
 
 enum cli_option {
 #define X(name, ...) CLI_##name,

@@ -225,6 +225,57 @@ enum status seal_payload(struct cli_call *call)
 	return ST_OK;
 }
 
+/* The key of the identity's newest final operation. */
+static enum status seal_final_key(struct cli_call *call, struct hash *out)
+{
+	json_t *identity;
+	size_t i;
+	json_t *operation;
+	TRY(client_call(call->cx, call->client, &identity, "IdentityService/GetIdentity",
+			json_pack("{s:s}", "id", call->options[CLI_SEAL_TO]), NULL));
+	const char *version = json_string_value(json_object_get(identity, "finalVersion"));
+	const char *state = json_string_value(json_object_get(identity, "state"));
+	if (state && strcmp(state, "IDENTITY_STATE_REVOKED") == 0)
+		version = NULL;
+	json_array_foreach(json_object_get(identity, "operations"), i, operation) {
+		const char *of = json_string_value(json_object_get(operation, "version"));
+		const char *as = json_string_value(json_object_get(operation, "state"));
+		if (!version || !of || !as || strcmp(of, version) != 0 ||
+		    strcmp(as, "OPERATION_STATE_FINAL") != 0)
+			continue;
+		const char *hex = show_hex(call->cx->arena,
+					   json_object_get(operation, "encryptionKey"));
+		if (hex_decode_fixed(hex, strlen(hex), out->b, sizeof out->b))
+			return ST_OK;
+	}
+	return fail(call->cx, ST_PRECONDITION, "%.200s has no encryption key that is final",
+		    call->options[CLI_SEAL_TO]);
+}
+
+enum status seal_request(struct cli_call *call, json_t *request)
+{
+	struct envelope_path path;
+	struct hash public_key;
+	struct bytes plain, sealed;
+	uint8_t id[ENVELOPE_KEY_ID_BYTES];
+	char name[ENVELOPE_KEY_NAME_BYTES];
+	if (call->options[CLI_SIGNATURE] || call->options[CLI_AUTHOR])
+		return fail(call->cx, ST_INVALID,
+			    "--seal-to is for messages without a signature: with one, `ferry seal` "
+			    "first, then sign what it gives");
+	TRY(seal_path(call, &path));
+	TRY(seal_plain(call, &plain));
+	TRY(seal_final_key(call, &public_key));
+	TRY(envelope_seal(call->cx, &sealed, &path, &public_key, plain));
+	envelope_key_id(id, &public_key);
+	envelope_key_name(name, id);
+	json_object_set_new(request, "payload", json_string(show_base64(call->cx->arena, sealed)));
+	json_object_set_new(request, "payloadEncryption",
+			    json_pack("{s:s,s:s}", "recipient", call->options[CLI_SEAL_TO], "keyId",
+				      name));
+	return ST_OK;
+}
+
 enum status seal_open(struct cli_call *call)
 {
 	struct envelope_path path;

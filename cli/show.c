@@ -81,6 +81,10 @@ void show_message(struct arena *a, const json_t *message)
 					  show_number(message, "dstEid")));
 	show_row("receiver", show_hex(a, json_object_get(message, "receiver")));
 	show_row("payload", show_hex(a, json_object_get(message, "payload")));
+	const json_t *encryption = json_object_get(message, "payloadEncryption");
+	if (encryption)
+		show_row("sealed to", arena_printf(a, "%s, %s", show_text(encryption, "recipient"),
+						   show_text(encryption, "keyId")));
 	show_row("author", show_text(message, "author"));
 	show_row("guid", show_hex(a, json_object_get(message, "guid")));
 	show_row("LayerZero",

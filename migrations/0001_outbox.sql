@@ -80,6 +80,7 @@ CREATE TABLE message (
 	messenger     bytea NOT NULL CHECK (length(messenger) = 20),
 	request_id    bytea NOT NULL CHECK (length(request_id) = 32),
 	client_ref    text,
+	recipient     text,                       -- the payload is sealed to: an identity, as the client named it
 	-- who asked
 	idempotency_method smallint NOT NULL,
 	idempotency_key    text NOT NULL,

@@ -121,7 +121,11 @@ static enum status command_app_list(struct command_call *call)
 	TRY(app_list(call->cx, call->db, &apps, &n));
 	for (size_t i = 0; i < n; i++) {
 		json_t *out = command_app_name("app", apps[i].app_id);
+		const struct hash *on_chain = &apps[i].chain_app_id;
 		json_object_set_new(out, "name", json_string(apps[i].name));
+		json_object_set_new(out, "chain_app_id",
+				    json_string(hex_encode(call->cx->arena, on_chain->b,
+							   sizeof on_chain->b)));
 		json_object_set_new(out, "create_time", command_time(apps[i].created_us));
 		command_print(out);
 	}

@@ -54,12 +54,14 @@ enum status app_list(struct ctx *cx, struct db *db, struct app **apps, size_t *n
 	TRY(db_exec0(cx, db, SQL_APP_LIST, &rows));
 	*n = (size_t)rows.count;
 	*apps = arena_array(cx->arena, *n, sizeof **apps);
-	for (int i = 0; i < rows.count; i++)
+	for (int i = 0; i < rows.count; i++) {
 		(*apps)[i] = (struct app){
 			.app_id = row_i64(&rows, i, "app_id"),
 			.name = row_text(&rows, i, "name"),
 			.created_us = row_time_us(&rows, i, "created_at"),
 		};
+		(void)row_hash(&rows, i, "chain_app_id", &(*apps)[i].chain_app_id);
+	}
 	return ST_OK;
 }
 

@@ -19,6 +19,7 @@ MUST_USE enum status app_find(struct ctx *cx, struct db *db, int64_t *app_id, co
 struct app {
 	int64_t app_id;
 	const char *name;
+	struct hash chain_app_id; /* what contracts are told of who sends without a signature */
 	int64_t created_us;
 };
 /* All tenants, the oldest first, in the arena; at most 10,000. */

@@ -9,7 +9,7 @@ INSERT INTO app (name, chain_app_id) VALUES ($1, $2) RETURNING app_id;
 SELECT app_id FROM app WHERE name = $1 AND app_id <> 0;
 
 -- name: app_list
-SELECT app_id, name, created_at FROM app WHERE app_id <> 0 ORDER BY app_id LIMIT 10000;
+SELECT app_id, name, chain_app_id, created_at FROM app WHERE app_id <> 0 ORDER BY app_id LIMIT 10000;
 
 -- name: app_key_insert
 -- $1 app_id, $2 key_id, $3 secret, $4 secret_hash. No row: no such app.

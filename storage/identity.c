@@ -266,6 +266,40 @@ enum status identity_find(struct ctx *cx, struct db *db, struct uuid *out, bool 
 	return ST_OK;
 }
 
+enum status identity_keys(struct ctx *cx, struct db *db, struct identity_key *out,
+			  const struct identity_key_ask *const *asks, size_t n)
+{
+	struct arena *a = cx->arena;
+	int64_t *apps = arena_array(a, n, sizeof *apps), *chains = arena_array(a, n, sizeof *chains);
+	struct uuid *ids = arena_array(a, n, sizeof *ids);
+	struct bytes *subjects = arena_array(a, n, sizeof *subjects);
+	struct bytes *accounts = arena_array(a, n, sizeof *accounts);
+	struct bytes *keys = arena_array(a, n, sizeof *keys);
+	struct rows rows;
+	for (size_t i = 0; i < n; i++) {
+		const struct identity_key_ask *ask = asks[i];
+		apps[i] = ask->ref.app_id;
+		ids[i] = ask->ref.id;
+		chains[i] = ask->chain_id;
+		subjects[i] = hash_if(ask->by_subject, &ask->subject);
+		accounts[i] = addr_if(ask->by_account, &ask->account);
+		keys[i] = bytes_of(ask->key_id, sizeof ask->key_id);
+		out[i] = (struct identity_key){.found = false};
+	}
+	TRY(db_exec(cx, db, SQL_IDENTITY_KEYS, &rows, p_i64s(apps, n), p_uuids(ids, n),
+		    p_bytess(subjects, n), p_i64s(chains, n), p_bytess(accounts, n),
+		    p_bytess(keys, n)));
+	for (int i = 0; i < rows.count; i++) {
+		struct identity_key *k = &out[row_i64(&rows, i, "index")];
+		k->found = true;
+		k->is_revoked = row_bool(&rows, i, "revoked");
+		k->has_final = row_hash(&rows, i, "final_key", &k->final);
+		k->final_version = row_i64(&rows, i, "final_version");
+		k->version = row_i64(&rows, i, "version");
+	}
+	return ST_OK;
+}
+
 enum status identity_scan(struct ctx *cx, struct db *db, struct uuid **ids, size_t *n,
 			  const struct message_ref *before, size_t limit, int64_t chain_id,
 			  const struct addr *account)

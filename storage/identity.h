@@ -113,6 +113,26 @@ MUST_USE enum status identity_read(struct ctx *cx, struct db *db, struct identit
 /* The newest identity of an account; ST_OK with *found = false. */
 MUST_USE enum status identity_find(struct ctx *cx, struct db *db, struct uuid *out, bool *found,
 				   int64_t app_id, int64_t chain_id, const struct addr *account);
+/* Is a key the one to seal to? The identity is named by its id, its subject or an account that finds it. */
+struct identity_key_ask {
+	struct message_ref ref; /* no id when by_subject or by_account */
+	bool by_subject, by_account;
+	struct hash subject;
+	int64_t chain_id;
+	struct addr account;
+	uint8_t key_id[8];      /* the first bytes of the key's SHA-256 */
+};
+struct identity_key {
+	bool found;            /* the identity is there */
+	bool is_revoked;       /* or was asked to be, and not in vain so far */
+	bool has_final;        /* as the newest FINAL operation has it, with the next one */
+	struct hash final;
+	int64_t final_version; /* 0: nothing is FINAL yet */
+	int64_t version;       /* newest operation, none that was refused, with the key asked for; 0: none */
+};
+/* out[i] of asks[i]. */
+MUST_USE enum status identity_keys(struct ctx *cx, struct db *db, struct identity_key *out,
+				   const struct identity_key_ask *const *asks, size_t n);
 /* Ids before `before`, the newest first; of one account when it is not NULL. */
 MUST_USE enum status identity_scan(struct ctx *cx, struct db *db, struct uuid **ids, size_t *n,
 				   const struct message_ref *before, size_t limit,

@@ -102,6 +102,26 @@ ORDER BY k.n, o.num;
 SELECT identity_id FROM identity_account WHERE app_id = $1 AND chain_id = $2 AND address = $3
 ORDER BY identity_id DESC LIMIT 1;
 
+-- name: identity_keys
+-- Arrays: $1 app_id, $2 id, or $3 subject, or $4 chain_id and $5 address of an account that finds it, else NULL, $6 key id.
+SELECT k.n - 1 AS index, o.revoked, o.final_key, o.final_version, o.version
+FROM unnest($1::bigint[], $2::uuid[], $3::bytea[], $4::bigint[], $5::bytea[], $6::bytea[])
+	WITH ORDINALITY AS k (app_id, id, subject, chain_id, address, key_id, n)
+JOIN identity i ON i.app_id = k.app_id AND i.id = CASE
+	WHEN k.subject IS NOT NULL THEN (SELECT s.id FROM identity s WHERE s.app_id = k.app_id AND s.subject = k.subject)
+	WHEN k.address IS NOT NULL THEN (
+		SELECT a.identity_id FROM identity_account a
+		WHERE a.app_id = k.app_id AND a.chain_id = k.chain_id AND a.address = k.address
+		ORDER BY a.identity_id DESC LIMIT 1)
+	ELSE k.id END
+CROSS JOIN LATERAL (
+	SELECT coalesce(bool_or(p.kind = 5), false) AS revoked,
+		(array_agg(p.encryption_key ORDER BY p.version DESC) FILTER (WHERE p.state = 'FINAL'))[1] AS final_key,
+		max(p.version) FILTER (WHERE p.state = 'FINAL') AS final_version,
+		max(p.version) FILTER (WHERE substring(sha256(p.encryption_key) FROM 1 FOR 8) = k.key_id) AS version
+	FROM operation p WHERE p.app_id = k.app_id AND p.identity_id = i.id AND p.state NOT IN ('REJECTED', 'FAILED', 'EXPIRED')
+) o;
+
 -- name: identity_scan
 -- $1 app_id, $2 before id, $3 limit, $4 chain_id and $5 address, or NULL
 SELECT id FROM identity i WHERE app_id = $1 AND id < $2

@@ -16,7 +16,7 @@ struct message_columns {
 	struct bytes *receiver, *payload, *ordering_key, *author, *signature, *messenger,
 		*request_id;
 	struct bytes *fingerprint, *request;
-	const char **author_nonce, **deadline, **client_ref, **key;
+	const char **author_nonce, **deadline, **client_ref, **key, **recipient;
 };
 
 static void columns_alloc(struct arena *a, struct message_columns *c, size_t n)
@@ -26,7 +26,8 @@ static void columns_alloc(struct arena *a, struct message_columns *c, size_t n)
 	struct bytes **spans[] = {&c->receiver, &c->payload, &c->ordering_key, &c->author,
 				  &c->signature, &c->messenger, &c->request_id, &c->fingerprint,
 				  &c->request};
-	const char ***texts[] = {&c->author_nonce, &c->deadline, &c->client_ref, &c->key};
+	const char ***texts[] = {&c->author_nonce, &c->deadline, &c->client_ref, &c->key,
+				 &c->recipient};
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
 		*numbers[i] = arena_array(a, n, sizeof(int64_t));
 	for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
@@ -65,6 +66,7 @@ static void columns_set(struct message_columns *c, size_t i, const struct messag
 	c->messenger[i] = bytes_of(m->messenger.b, 20);
 	c->request_id[i] = bytes_of(m->request_id.b, 32);
 	c->client_ref[i] = m->client_ref;
+	c->recipient[i] = m->recipient;
 	c->method[i] = m->method;
 	c->key[i] = m->key;
 	c->fingerprint[i] = bytes_of(m->fingerprint.b, 32);
@@ -113,7 +115,8 @@ enum status message_insert(struct ctx *cx, struct db *db, bool *inserted, int64_
 		    p_bytess(c.author, n), p_texts(c.author_nonce, n), p_texts(c.deadline, n),
 		    p_bytess(c.signature, n), p_bytess(c.messenger, n), p_bytess(c.request_id, n),
 		    p_texts(c.client_ref, n), p_i64s(c.method, n), p_texts(c.key, n),
-		    p_bytess(c.fingerprint, n), p_bytess(c.request, n), p_i64s(c.place, n)));
+		    p_bytess(c.fingerprint, n), p_bytess(c.request, n), p_texts(c.recipient, n),
+		    p_i64s(c.place, n)));
 	/* The rows come in the order of the items, those left out missing. */
 	int row = 0;
 	struct uuid id = {{0}};
@@ -188,6 +191,7 @@ static void read_what(const struct rows *r, int i, struct message *m)
 	m->has_author = row_addr(r, i, "author", &m->author);
 	(void)row_hash(r, i, "request_id", &m->request_id);
 	m->client_ref = row_text(r, i, "client_ref");
+	m->recipient = row_text(r, i, "recipient");
 	m->has_guid = row_hash(r, i, "guid", &m->guid);
 }
 

@@ -38,6 +38,7 @@ struct message_new {
 	struct addr messenger;
 	struct hash request_id;
 	const char *client_ref;   /* NULL: none */
+	const char *recipient;    /* whom the payload is sealed to; NULL: nobody said */
 	enum message_method method;
 	const char *key;          /* of idempotency */
 	struct hash fingerprint;
@@ -84,6 +85,7 @@ struct message {
 	struct addr author;
 	struct hash request_id;
 	const char *client_ref; /* NULL: none */
+	const char *recipient;  /* NULL: none; else the payload is an envelope */
 	bool has_guid;
 	struct hash guid;
 	struct bytes *former_guids;

@@ -4,25 +4,25 @@
 -- Arrays, one member a message, sorted by (app, key): $1 app_id, $2 id, $3 kind, $4 submission, $5 execution,
 -- $6 src_eid, $7 dst_eid, $8 receiver, $9 payload, $10 gas_limit, $11 ordering_key, $12 author,
 -- $13 author_nonce, $14 deadline, $15 signature, $16 messenger, $17 request_id, $18 client_ref,
--- $19 idempotency_method, $20 idempotency_key, $21 fingerprint, $22 request, $23 which in the order of arrival, from 1:
--- numbers are given in that order, rows stored in the order of the arrays, which takes no sort.
+-- $19 idempotency_method, $20 idempotency_key, $21 fingerprint, $22 request, $23 recipient,
+-- $24 which in the order of arrival, from 1: numbers are given in that order, rows stored in the order of the arrays, which takes no sort.
 -- Any taken key leaves its message out: the idempotency key, or the author's nonce.
 WITH m AS (
 	INSERT INTO message (app_id, id, num, kind, submission, execution, src_eid, dst_eid, receiver,
 		payload, gas_limit, ordering_key, author, author_nonce, deadline, signature, messenger,
-		request_id, client_ref, idempotency_method, idempotency_key, fingerprint, request)
+		request_id, client_ref, recipient, idempotency_method, idempotency_key, fingerprint, request)
 	SELECT app_id, id, nums[place], kind, submission, execution, src_eid, dst_eid, receiver, payload,
 		gas_limit, ordering_key, author, coalesce(author_nonce::numeric, nums[place]), deadline::numeric,
-		signature, messenger, request_id, client_ref, method, key, fingerprint, request
+		signature, messenger, request_id, client_ref, recipient, method, key, fingerprint, request
 	FROM (SELECT array_agg(nextval('message_num')) AS nums
 		FROM generate_series(1, cardinality($1::bigint[]))) AS given,
 	unnest($1::bigint[], $2::uuid[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
 		$7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bytea[],
 		$13::text[], $14::text[], $15::bytea[], $16::bytea[], $17::bytea[], $18::text[],
-		$19::bigint[], $20::text[], $21::bytea[], $22::bytea[], $23::bigint[])
+		$19::bigint[], $20::text[], $21::bytea[], $22::bytea[], $23::text[], $24::bigint[])
 		AS u (app_id, id, kind, submission, execution, src_eid, dst_eid, receiver, payload,
 		gas_limit, ordering_key, author, author_nonce, deadline, signature, messenger, request_id,
-		client_ref, method, key, fingerprint, request, place)
+		client_ref, method, key, fingerprint, request, recipient, place)
 	ON CONFLICT DO NOTHING
 	RETURNING app_id, id, num, src_eid, created_at
 ), e AS (
@@ -46,7 +46,7 @@ JOIN message m ON m.app_id = k.app_id AND m.idempotency_method = k.method AND m.
 SELECT k.n - 1 AS index, m.app_id, m.id, m.version, m.state, m.kind, m.submission, m.execution,
 	m.src_eid, m.dst_eid, m.receiver, m.payload, m.gas_limit, nullif(m.value, 0)::text AS value,
 	m.ordering_key, m.signature IS NOT NULL AS is_signed, coalesce(m.author, m.submitter) AS author,
-	m.request_id, m.client_ref, m.guid, nullif(m.former_guids, '{}') AS former_guids, m.nonce,
+	m.request_id, m.client_ref, m.recipient, m.guid, nullif(m.former_guids, '{}') AS former_guids, m.nonce,
 	m.src_tx, m.src_block, m.src_block_hash, m.src_final, m.dst_tx, m.dst_block, m.dst_block_hash,
 	m.dst_final, m.verify_required, m.verify_have, nullif(m.fee, 0)::text AS fee, m.gas_used,
 	m.reason, m.evidence, m.attempts, m.act, m.hold_reason, m.hold_by, m.hold_since, m.hold_until,

@@ -63,7 +63,8 @@ START_TEST(rest_is_as_the_contract_says)
 		"\"author_signed\":false,\"request_id\":\"0x\",\"guid\":null,\"former_guids\":[],"
 		"\"nonce\":null,\"source\":null,\"destination\":null,\"verification\":null,"
 		"\"fee\":null,\"explanation\":null,\"client_ref\":null,\"create_time\":null,"
-		"\"update_time\":null,\"options\":null,\"submission\":null,\"execution\":null}");
+		"\"update_time\":null,\"options\":null,\"submission\":null,\"execution\":null,"
+		"\"payload_encryption\":null}");
 	m->state = FERRY__V1__STATE__STATE_EXECUTION_FAILED;
 	m->layerzero_status = FERRY__V1__LAYERZERO_STATUS__LAYERZERO_STATUS_PAYLOAD_STORED;
 	m->kind = FERRY__V1__KIND__KIND_PUSH;

@@ -35,6 +35,12 @@ START_TEST(a_key_is_found_by_its_hash_until_it_is_revoked)
 	pg_ok(cx, app_create(&cx, db, &app, "shop"));
 	pg_ok(cx, app_find(&cx, db, &same, "shop"));
 	ck_assert_int_eq(app, same);
+	struct app *apps;
+	size_t apps_n;
+	pg_ok(cx, app_list(&cx, db, &apps, &apps_n));
+	ck_assert_uint_eq(apps_n, 1);
+	ck_assert_int_eq(apps[0].app_id, app);
+	ck_assert(!hash_is_zero(&apps[0].chain_app_id));
 	char token[APP_TOKEN_BYTES], other[APP_TOKEN_BYTES];
 	pg_ok(cx, app_key_add(&cx, db, token, app, true));
 	pg_ok(cx, app_key_add(&cx, db, other, app, false));

@@ -240,6 +240,7 @@ START_TEST(members_of_arrays_may_be_empty_or_missing)
 	for (size_t i = 0; i < N; i++) {
 		struct message_new *m = rig_new(&r, i);
 		m->client_ref = i == 0 ? NULL : i == 1 ? "" : i == 2 ? "NULL" : "{\"\\,é}";
+		m->recipient = i == 1 ? "" : i == 2 ? "idn_{}" : NULL;
 		m->payload = i == 0 ? bytes_of("", 0) : i == 1 ? bytes_of("\0", 1) : bytes_of("x\0y", 3);
 		m->has_ordering_key = i % 2;
 		m->ordering_key = rig_hash(i);
@@ -257,6 +258,9 @@ START_TEST(members_of_arrays_may_be_empty_or_missing)
 			ck_assert_ptr_null(out[i]->client_ref);
 		else
 			ck_assert_str_eq(out[i]->client_ref, news[i]->client_ref);
+		ck_assert_int_eq(out[i]->recipient != NULL, i == 1 || i == 2);
+		if (news[i]->recipient)
+			ck_assert_str_eq(out[i]->recipient, news[i]->recipient);
 	}
 	rig_true(&r, "(SELECT count(*) FROM message WHERE client_ref IS NULL) = 1");
 	rig_true(&r, "(SELECT count(*) FROM message WHERE payload = '') = 1");
