@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.22;
 
+import { Deployer } from "./Deployer.sol";
 import { Identity, Operation } from "./Identity.sol";
 import { Signature } from "./Signature.sol";
+import { Wrapped } from "./Wrapped.sol";
 
 /// What a proxy registry knows of an identity, in one word. From the lowest bit: owner 160, version 64, revoked 1,
 /// recoverable 1.
@@ -69,8 +71,11 @@ abstract contract Judge {
 		"uint256 deadline)"
 	);
 	uint256 private constant SIGNED_BYTES = 416;
+	/// Of the call that makes a wallet, which a signature may name (ERC-6492).
+	uint256 public constant DEPLOY_GAS = 1_500_000;
 
 	uint32 public immutable mainEid;
+	Deployer public immutable deployer;
 
 	error AlreadyRegistered();
 	error BadAccount();   // link, rotate: none, or the owner itself. Else: not 0
@@ -84,11 +89,13 @@ abstract contract Judge {
 	error Expired();
 	error IsRevoked();
 	error NotRegistered();
+	error NoWallet();     // ERC-6492: what should make the account's contract did not
 	error StaleVersion();
 	error WrongChain();   // registered on the chain it names only
 
 	constructor(uint32 mainEid_) {
 		mainEid = mainEid_;
+		deployer = new Deployer();
 	}
 
 	function _read(Operation calldata operation, Change memory change) internal view {
@@ -143,29 +150,70 @@ abstract contract Judge {
 	}
 
 	/// After _judge: 0, or what is wrong with the signatures. `recovery`: who else may sign a rotation, or 0.
+	/// Anything may happen in here: see _judgeSignature.
 	function _judgeSignatures(
 		Operation calldata operation,
 		Change memory change,
 		address recovery,
 		bytes32 domain
-	) internal view returns (bytes4) {
+	) internal returns (bytes4 reason) {
 		if (block.timestamp > change.deadline)
 			return Expired.selector;
 		bytes32 digest = _digest(change, domain);
 
-		if (
-			!Signature.isBy(change.owner, digest, operation.signature)
-				&& (
-					change.kind != Identity.ROTATE || recovery == address(0)
-						|| !Signature.isBy(recovery, digest, operation.signature)
-				)
-		) return BadSignature.selector;
-		if (
-			change.account == address(0)
-				? operation.consent.length != 0
-				: !Signature.isBy(change.account, digest, operation.consent)
-		) return BadConsent.selector;
-		return 0;
+		if (change.kind != Identity.ROTATE)
+			recovery = address(0);
+		reason = _judgeSignature(change.owner, recovery, digest, operation.signature);
+		if (reason != 0)
+			return reason;
+		if (change.account == address(0))
+			return operation.consent.length == 0 ? bytes4(0) : BadConsent.selector;
+		reason = _judgeSignature(change.account, address(0), digest, operation.consent);
+		return reason == BadSignature.selector ? BadConsent.selector : reason;
+	}
+
+	/// 0, or why a signature is neither `account`'s nor that of `instead`, which may be 0.
+	///
+	/// A wrapped one (ERC-6492) names the call that makes the wallet. It is made when there is no code yet, once,
+	/// with DEPLOY_GAS at most, which the caller has seen to be there, and not by this contract: whatever runs in
+	/// it has the rights of a stranger's transaction. Then the wallet is asked; a key is not looked for.
+	function _judgeSignature(address account, address instead, bytes32 digest, bytes calldata signature)
+		internal
+		returns (bytes4)
+	{
+		if (!Wrapped.isOne(signature)) {
+			bool good = Signature.isBy(account, digest, signature)
+				|| instead != address(0) && Signature.isBy(instead, digest, signature);
+			return good ? bytes4(0) : BadSignature.selector;
+		}
+		(bool ok, address factory, bytes calldata data, bytes calldata inner) = Wrapped.open(signature);
+
+		if (!ok)
+			return BadSignature.selector;
+		bool made = account.code.length == 0;
+
+		if (made)
+			_make(factory, data);
+		if (Signature.isByWallet(account, digest, inner))
+			return 0;
+		if (instead != address(0)) {
+			if (!made && instead.code.length == 0)
+				_make(factory, data);
+			if (Signature.isByWallet(instead, digest, inner))
+				return 0;
+		}
+		return account.code.length == 0 && instead.code.length == 0
+			? NoWallet.selector : BadSignature.selector;
+	}
+
+	/// Nothing of what comes back is copied.
+	function _make(address factory, bytes calldata data) private {
+		bytes memory order = abi.encodeCall(Deployer.run, (factory, data));
+		Deployer by = deployer;
+
+		assembly ("memory-safe") {
+			pop(call(DEPLOY_GAS, by, 0, add(order, 32), mload(order), 0, 0))
+		}
 	}
 
 	/// What a good operation makes of its identity's state.

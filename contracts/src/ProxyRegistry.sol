@@ -10,6 +10,7 @@ import { Identity, Leaf, Operation } from "./Identity.sol";
 import { Change, Judge, State } from "./Judge.sol";
 import { Sender } from "./Sender.sol";
 import { Signature } from "./Signature.sol";
+import { Wrapped } from "./Wrapped.sol";
 
 /// Where owners register identities and change them. Checks each operation's signature here, once, and sends
 /// a batch of them as one message to the main registry: the root of their Merkle tree, and in full those that
@@ -52,12 +53,12 @@ contract ProxyRegistry is Sender, Judge {
 	uint256 public constant RECEIVE_GAS = 150_000;
 	uint256 public constant WRITE_GAS = 55_000;
 	/// An operation is only tried when BATCH_GAS, OPERATION_GAS, OPERATION_GAS_PER_BYTE a byte of its signatures
-	/// and OPERATION_GAS_EACH for each of all operations is left: none fails because gas ran out.
+	/// DEPLOY_GAS for each of them that is wrapped (ERC-6492), and OPERATION_GAS_EACH for each of all operations
+	/// is left: none fails because gas ran out.
 	uint256 public constant BATCH_GAS = 600_000;
 	uint256 public constant OPERATION_GAS = 400_000;
 	uint256 public constant OPERATION_GAS_PER_BYTE = 40;
 	uint256 public constant OPERATION_GAS_EACH = 4_000;
-
 
 	uint64 public lastNumber;
 	uint64 public queueNext;                        // the position that joins next
@@ -164,8 +165,9 @@ contract ProxyRegistry is Sender, Judge {
 		emit Enqueued(position, subject, msg.sender, kind, version, dataHash, eager);
 	}
 
-	/// What `submit` would say of each, one after the other; 0: it would be in the batch.
-	function check(Operation[] calldata operations) external view returns (bytes4[] memory reasons) {
+	/// What `submit` would say of each, one after the other; 0: it would be in the batch. LowGas: the gas for this
+	/// call was too little. For eth_call: nothing is kept of it but wallets that were made, which anybody may make.
+	function check(Operation[] calldata operations) external returns (bytes4[] memory reasons) {
 		Draft memory draft = _newDraft(operations.length);
 		Change memory change;
 		Seen memory seen = _newSeen(operations.length);
@@ -178,6 +180,8 @@ contract ProxyRegistry is Sender, Judge {
 			address recovery = seen.recoveries[at];
 
 			reasons[i] = _judge(change, state);
+			if (reasons[i] == 0 && gasleft() < OPERATION_GAS + _signatureGas(operations[i]))
+				reasons[i] = LowGas.selector;
 			if (reasons[i] == 0)
 				reasons[i] = _judgeSignatures(operations[i], change, recovery, draft.domain);
 			if (reasons[i] == 0)
@@ -191,6 +195,21 @@ contract ProxyRegistry is Sender, Judge {
 					++draft.written;
 			}
 		}
+	}
+
+	/// Whether `submit` would take a signature of `account` over a digest: 0, BadSignature, NoWallet, or LowGas.
+	/// For eth_call, as `check`.
+	function checkSignature(address account, bytes32 digest, bytes calldata signature)
+		external
+		returns (bytes4)
+	{
+		uint256 needed = OPERATION_GAS + OPERATION_GAS_PER_BYTE * signature.length;
+
+		if (gasleft() < needed + (Wrapped.isOne(signature) ? DEPLOY_GAS : 0))
+			return LowGas.selector;
+		if (account == address(0))
+			return BadSignature.selector;
+		return _judgeSignature(account, address(0), digest, signature);
 	}
 
 	/// The endpoint's fee for a batch with so many operations written on arrival.
@@ -258,15 +277,15 @@ contract ProxyRegistry is Sender, Judge {
 		}
 	}
 
-	/// Puts an operation into the batch, or returns why not.
+	/// Puts an operation into the batch, or returns why not. A stranger's code may run while its signatures are
+	/// judged. What was read before holds afterwards: only `submit` writes it, and that is locked. Meanwhile more
+	/// may be queued and an answer may come; neither touches a draft.
 	function _take(Draft memory draft, Operation calldata operation, Change memory change)
 		private
 		returns (bytes4 reason)
 	{
-		uint256 size = operation.signature.length + operation.consent.length;
-
 		_read(operation, change);
-		if (gasleft() < draft.reserve + size * OPERATION_GAS_PER_BYTE)
+		if (gasleft() < draft.reserve + _signatureGas(operation))
 			return LowGas.selector;
 		bytes32 subject = change.subject;
 		State state = states[subject];
@@ -288,6 +307,15 @@ contract ProxyRegistry is Sender, Judge {
 		else if (change.kind == Identity.UPDATE && state.isRecoverable())
 			delete recoveryOf[subject];
 		_join(draft, change, state);
+	}
+
+	/// What an operation may need for its signatures, beside OPERATION_GAS.
+	function _signatureGas(Operation calldata operation) private pure returns (uint256 gas) {
+		gas = OPERATION_GAS_PER_BYTE * (operation.signature.length + operation.consent.length);
+		if (Wrapped.isOne(operation.signature))
+			gas += DEPLOY_GAS;
+		if (Wrapped.isOne(operation.consent))
+			gas += DEPLOY_GAS;
 	}
 
 	/// In order. One that is no longer good is dropped; one there is no room or gas for stays the next.

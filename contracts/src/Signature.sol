@@ -36,6 +36,15 @@ library Signature {
 		}
 		if (account.code.length == 0)
 			return false;
+		return isByWallet(account, digest, signature);
+	}
+
+	/// By ERC-1271 alone.
+	function isByWallet(address account, bytes32 digest, bytes calldata signature)
+		internal
+		view
+		returns (bool yes)
+	{
 		bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
 		bytes32 magic = bytes32(IERC1271.isValidSignature.selector);
 		// By hand: only one word of the answer is ever copied, however much a wallet returns.

@@ -32,7 +32,7 @@ const CONTRACT_OF = {
 	batcher: 'Batcher', test_receiver: 'TestReceiver', executor: 'Executor', main_registry: 'MainRegistry',
 	proxy_registry: 'ProxyRegistry',
 };
-const ALL = [...Object.values(CONTRACT_OF), 'TestTarget', 'TestWallet', 'TestPeer', 'TestCaller'];
+const ALL = [...Object.values(CONTRACT_OF), 'TestTarget', 'TestWallet', 'TestPeer', 'TestCaller', 'TestFactory'];
 const ERRORS = () => ALL.flatMap((name) => artifact(name).abi.filter((x) => x.type === 'error'));
 
 /** The name and arguments in revert data: 'BadSignature', 'NonceUsed(0x…,7)'; '' for none. */
