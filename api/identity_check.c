@@ -2,6 +2,7 @@
  *
  * Who may, what is wrong, who signed: a signed operation before it is stored. An account's own key
  * is recovered here; a contract wallet is asked by its chain (ERC-1271), as the proxy registry will.
+ * Of a wallet that may not be there yet (ERC-6492) the proxy registry itself says what it will.
  */
 #include "api/identity_item.h"
 
@@ -12,14 +13,17 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "chain/calls.h"
+#include "chain/erc6492.h"
+#include "chain/registry.h"
+#include "chain/revert.h"
 #include "chain/secp.h"
 #include "chain/tx.h"
 
 enum {
 	CLAIM_SIGNATURE_BYTES_MAX = 4096,
+	CLAIM_WRAPPED_BYTES_MAX = IDENTITY_SIGNATURE_BYTES_MAX, /* with what makes the wallet */
 	CLAIM_GAS = 100000,
 	CLAIM_CALL_BYTES_MAX = 16 * 1024,
-	CLAIM_MAGIC_BYTES = 32,
 };
 
 /* The request ---------------------------------------------------------------------------------- */
@@ -50,34 +54,26 @@ static struct request_members members_of(const struct api_call *call)
 #undef MEMBERS
 }
 
-/* Wallets that are not deployed yet wrap their signature and say so at its end. */
-static bool is_erc6492(struct bytes s)
-{
-	if (s.n < CLAIM_MAGIC_BYTES)
-		return false;
-	for (size_t i = 0; i < CLAIM_MAGIC_BYTES; i++)
-		if (s.p[s.n - CLAIM_MAGIC_BYTES + i] != (i % 2 ? 0x92 : 0x64))
-			return false;
-	return true;
-}
-
 static void signature_read(struct ctx *cx, ProtobufCBinaryData in, const char *pointer,
 			   bool is_wanted, struct bytes *out)
 {
 	*out = bytes_of(in.data, in.len);
+	struct erc6492 wrapped;
+	bool is_wrapped = erc6492_is(*out);
+	size_t max = is_wrapped ? CLAIM_WRAPPED_BYTES_MAX : CLAIM_SIGNATURE_BYTES_MAX;
 	if (!is_wanted && in.len)
 		ctx_add_detail(cx, pointer, "CONSENT_UNEXPECTED",
 			       "only links and rotations need the consent of an account");
 	else if (is_wanted && in.len == 0)
 		ctx_add_detail(cx, pointer, "REQUIRED",
 			       "give a signature over the quote's typed_data");
-	else if (in.len > CLAIM_SIGNATURE_BYTES_MAX)
-		ctx_add_detail(cx, pointer, "SIGNATURE_INVALID", "a signature has at most %d bytes",
-			       CLAIM_SIGNATURE_BYTES_MAX);
-	else if (is_erc6492(*out))
-		ctx_add_detail(cx, pointer, "SIGNATURE_ERC6492_UNSUPPORTED",
-			       "this is an ERC-6492 signature of a wallet that is not deployed: "
-			       "deploy the wallet on the rollup, then sign without the wrapping");
+	else if (in.len > max)
+		ctx_add_detail(cx, pointer, "SIGNATURE_INVALID", "a signature has at most %zu bytes",
+			       max);
+	else if (is_wrapped && erc6492_decode(&wrapped, *out) != ST_OK)
+		ctx_add_detail(cx, pointer, "SIGNATURE_INVALID",
+			       "it ends as an ERC-6492 signature does; before that it is "
+			       "abi.encode(factory, factory data, signature)");
 }
 
 /* Both texts with their lengths: no two pairs give the same. */
@@ -85,7 +81,7 @@ static struct hash fingerprint_of(struct arena *a, struct bytes signature, struc
 {
 	uint64_t lengths[2] = {signature.n, consent.n};
 	struct buf b;
-	buf_init(&b, a, 4 * (size_t)CLAIM_SIGNATURE_BYTES_MAX);
+	buf_init(&b, a, sizeof lengths + 2 * (size_t)CLAIM_WRAPPED_BYTES_MAX);
 	buf_put(&b, lengths, sizeof lengths);
 	buf_put(&b, signature.p, signature.n);
 	buf_put(&b, consent.p, consent.n);
@@ -153,6 +149,7 @@ static void claim_check(struct identity_claim *c, const struct hash *digest,
 {
 	struct addr made;
 	bool is_plain = c->signature.n == SECP_SIGNATURE_BYTES;
+	c->is_wrapped = erc6492_is(c->signature);
 	c->code = "SIGNATURE_MISMATCH";
 	c->sentence = "the signature is not this account's over the quote's typed_data, and no "
 		      "contract at its address agrees with it";
@@ -214,6 +211,57 @@ enum status identity_item_check(struct identity_item *item, const struct api_cha
 	return identity_item_asks(item) ? ST_OK : identity_item_judge(item);
 }
 
+/* The wallet is asked; of one that may not be there yet the registry, which has it made first. */
+static void claim_ask(struct arena *a, const struct identity_claim *c, const struct identity_plan *plan,
+		      struct rpc_call *out)
+{
+	struct hash digest = identity_plan_digest(plan);
+	struct buf data;
+	buf_init(&data, a, CLAIM_CALL_BYTES_MAX);
+	if (c->is_wrapped)
+		registry_check_signature(&data, &c->who, &digest, c->signature);
+	else
+		calls_is_valid_signature(&data, &digest, c->signature);
+	*out = (struct rpc_call){
+		.to = c->is_wrapped ? plan->registry : c->who,
+		.data = buf_bytes(&data),
+		.gas = c->is_wrapped ? registry_check_signature_gas(c->signature) : CLAIM_GAS,
+	};
+	out->gas += tx_gas_intrinsic(out->data);
+}
+
+/* ST_CHAIN: the registry did not say. */
+static enum status claim_hear_registry(struct arena *a, struct identity_claim *c, struct bytes answer)
+{
+	uint32_t reason;
+	if (registry_decode_check_signature(&reason, answer) != ST_OK)
+		return ST_CHAIN;
+	const char *name = reason ? revert_name(a, bytes_of(answer.p, 4)) : NULL;
+	if (name && strcmp(name, "LowGas") == 0)
+		return ST_CHAIN; /* the node gives less than it was asked for */
+	c->verdict = reason ? CLAIM_BAD : CLAIM_GOOD;
+	if (name && strcmp(name, "NoWallet") == 0) {
+		c->code = "WALLET_NOT_DEPLOYABLE";
+		c->sentence = "the account has no code on the rollup, and what the ERC-6492 signature "
+			      "names does not make any there";
+	} else {
+		c->sentence = "the wallet at the account's address does not agree with the signature that "
+			      "the ERC-6492 signature holds";
+	}
+	return ST_OK;
+}
+
+static enum status claim_hear(struct arena *a, struct identity_claim *c, const struct rpc_call *ask)
+{
+	if (ask->outcome == RPC_CALL_UNKNOWN)
+		return ST_CHAIN;
+	if (c->is_wrapped)
+		return ask->outcome == RPC_CALL_RETURNED ? claim_hear_registry(a, c, ask->out) : ST_CHAIN;
+	bool agrees = ask->outcome == RPC_CALL_RETURNED && calls_is_valid_signature_answer(ask->out);
+	c->verdict = agrees ? CLAIM_GOOD : CLAIM_BAD;
+	return ST_OK;
+}
+
 /* The chain's word on what is open, asked together. */
 static enum status wallet_ask(struct quote_nodes *nodes, struct identity_item *item)
 {
@@ -221,31 +269,15 @@ static enum status wallet_ask(struct quote_nodes *nodes, struct identity_item *i
 	struct rpc_call asks[2];
 	struct rpc *rpc;
 	struct ctx cx;
-	struct hash digest = identity_plan_digest(&item->plan);
 	const struct api_chain *src = view_chain(&nodes->api->config, item->plan.src_eid);
 	ctx_init(&cx, call->arena, QUOTE_NODE_MS, call->cx.request_id);
-	for (size_t i = 0; i < item->claims_n; i++) {
-		struct buf data;
-		buf_init(&data, call->arena, CLAIM_CALL_BYTES_MAX);
-		calls_is_valid_signature(&data, &digest, item->claims[i].signature);
-		asks[i] = (struct rpc_call){
-			.to = item->claims[i].who,
-			.data = buf_bytes(&data),
-			.gas = CLAIM_GAS + tx_gas_intrinsic(buf_bytes(&data)),
-		};
-	}
+	for (size_t i = 0; i < item->claims_n; i++)
+		claim_ask(call->arena, &item->claims[i], &item->plan, &asks[i]);
 	TRY(quote_rpc(&cx, nodes, &rpc, src));
 	TRY(rpc_call_many(&cx, rpc, asks, item->claims_n, &rpc_latest));
-	for (size_t i = 0; i < item->claims_n; i++) {
-		struct identity_claim *c = &item->claims[i];
-		if (c->verdict == CLAIM_GOOD)
-			continue;
-		if (asks[i].outcome == RPC_CALL_UNKNOWN)
-			return ST_CHAIN;
-		bool agrees = asks[i].outcome == RPC_CALL_RETURNED &&
-			      calls_is_valid_signature_answer(asks[i].out);
-		c->verdict = agrees ? CLAIM_GOOD : CLAIM_BAD;
-	}
+	for (size_t i = 0; i < item->claims_n; i++)
+		if (item->claims[i].verdict != CLAIM_GOOD)
+			TRY(claim_hear(call->arena, &item->claims[i], &asks[i]));
 	return ST_OK;
 }
 

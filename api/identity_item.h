@@ -15,6 +15,7 @@ struct identity_claim {
 	const char *pointer;
 	struct addr who;
 	struct bytes signature;
+	bool is_wrapped; /* ERC-6492: the registry is asked, which may have to make the wallet */
 	enum { CLAIM_OPEN, CLAIM_GOOD, CLAIM_BAD } verdict;
 	const char *code; /* of the problem when no contract agrees either */
 	const char *sentence;

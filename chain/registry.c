@@ -4,6 +4,7 @@
 #include <assert.h>
 
 #include "chain/abi.h"
+#include "chain/erc6492.h"
 
 static const struct {
 	uint32_t selector;
@@ -149,6 +150,32 @@ enum status registry_decode_check(uint32_t *reasons, size_t n, struct bytes answ
 	for (size_t i = 0; i < n; i++)
 		reasons[i] = abi_next_bytes4(&elements);
 	return abi_done(&elements);
+}
+
+void registry_check_signature(struct buf *b, const struct addr *account, const struct hash *digest,
+			      struct bytes signature)
+{
+	registry_begin(b, REGISTRY_CHECK_SIGNATURE);
+	size_t base = b->n;
+	abi_put_addr(b, account);
+	abi_put_hash(b, digest);
+	abi_tail(b, base, abi_slot(b));
+	abi_put_bytes(b, signature);
+}
+
+/* What it wants left when it begins, and something to get there. */
+uint64_t registry_check_signature_gas(struct bytes signature)
+{
+	uint64_t gas = 2 * REGISTRY_OPERATION_GAS;
+	gas += signature.n * REGISTRY_OPERATION_GAS_PER_BYTE;
+	return gas + (erc6492_is(signature) ? REGISTRY_DEPLOY_GAS : 0);
+}
+
+enum status registry_decode_check_signature(uint32_t *reason, struct bytes answer)
+{
+	struct abi_reader r = abi_read(answer);
+	*reason = abi_next_bytes4(&r);
+	return answer.n == ABI_WORD ? abi_done(&r) : ST_INVALID;
 }
 
 void registry_quote(struct buf *b, uint64_t written)

@@ -25,6 +25,10 @@ const char *registry_signature(enum registry_method m);
 enum {
 	REGISTRY_SUBMIT_BYTES = 4 + 3 * 32 + 32,
 	REGISTRY_SUBMIT_OPERATIONS_MAX = 4 * IDENTITY_OPERATIONS_MAX, /* with skipped ones */
+	/* ProxyRegistry's OPERATION_GAS, OPERATION_GAS_PER_BYTE, DEPLOY_GAS. */
+	REGISTRY_OPERATION_GAS = 400000,
+	REGISTRY_OPERATION_GAS_PER_BYTE = 40,
+	REGISTRY_DEPLOY_GAS = 1500000,
 };
 
 /* --- ProxyRegistry ------------------------------------------------------------------------ */
@@ -43,6 +47,13 @@ MUST_USE enum status registry_decode_submit(struct arena *a, struct identity_ope
 void registry_check(struct buf *b, const struct identity_operation *ops, size_t n);
 /* reasons[i]: 0 = fine, else the selector of a custom error. ST_INVALID: not exactly n of them. */
 MUST_USE enum status registry_decode_check(uint32_t *reasons, size_t n, struct bytes answer);
+/* Would an account's signature be taken? It is asked with registry_check_signature_gas at least:
+ * the wallet of one that is wrapped (chain/erc6492.h) may have to be made first. */
+void registry_check_signature(struct buf *b, const struct addr *account, const struct hash *digest,
+			      struct bytes signature);
+uint64_t registry_check_signature_gas(struct bytes signature);
+/* Out: 0, or the selector of BadSignature, NoWallet, LowGas. */
+MUST_USE enum status registry_decode_check_signature(uint32_t *reason, struct bytes answer);
 /* The fee of a batch with `written` members that are written on arrival. */
 void registry_quote(struct buf *b, uint64_t written);
 void registry_hash_operation(struct buf *b, const struct identity_operation *op);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "chain/erc6492.h"
 #include "chain/keccak.h"
 #include "chain/registry.h"
 #include "chain/revert.h"
@@ -16,12 +17,9 @@
 #include "storage/operation.h"
 
 enum {
-	/* ProxyRegistry's BATCH_GAS, OPERATION_GAS, OPERATION_GAS_SKIP, OPERATION_GAS_PER_BYTE,
-	 * RECEIVE_GAS, WRITE_GAS. */
+	/* ProxyRegistry's BATCH_GAS, OPERATION_GAS_EACH, RECEIVE_GAS, WRITE_GAS; others are in chain/registry.h. */
 	BATCH_GAS = 600000,
-	OPERATION_GAS = 400000,
 	OPERATION_GAS_SKIP = 4000,
-	OPERATION_GAS_PER_BYTE = 40,
 	RECEIVE_GAS = 200000,
 	WRITE_GAS = 70000,
 	/* MainRegistry's ANSWER_GAS, ANSWER_GAS_BATCH, ANSWER_GAS_REJECTED. */
@@ -171,6 +169,9 @@ static enum status aggregate_sift(struct ctx *cx, struct aggregate *g, struct lo
 			out.calls[refused++] = l->calls[i];
 		}
 	}
+	if (kept + refused == 0) /* LowGas, even for the first */
+		return fail(cx, ST_CHAIN_REJECTED, "the node of %s gives an eth_call less gas than an operation may "
+			    "need", g->chain->config.name);
 	l->ops = ops;
 	l->n = kept;
 	if (refused == 0)
@@ -209,10 +210,12 @@ static uint64_t operation_gas(const struct aggregate *g, const struct identity_o
 	struct hash digest = identity_digest(g->chain->config.chain_id, &g->chain->config.proxy_registry, main_eid, o);
 	bool by_key = is_signed_by(&digest, o->signature, &o->owner);
 	bool consent_by_key = is_signed_by(&digest, o->consent, &o->account);
-	uint64_t gas = OPERATION_GAS_SKIP + registry_operation_bytes(o) * OPERATION_GAS_PER_BYTE;
+	uint64_t gas = OPERATION_GAS_SKIP + registry_operation_bytes(o) * REGISTRY_OPERATION_GAS_PER_BYTE;
 	gas += by_key ? KEY_GAS_EXPECTED : KEY_GAS_EXPECTED + WALLET_GAS_EXPECTED;
 	if (o->consent.n)
 		gas += consent_by_key ? CONSENT_GAS_EXPECTED : WALLET_GAS_EXPECTED;
+	/* Whether the wallet is there by then is not asked: the registry wants this much left in any case. */
+	gas += (erc6492_is(o->signature) + erc6492_is(o->consent)) * (uint64_t)REGISTRY_DEPLOY_GAS;
 	return gas + (is_written(o) ? WRITTEN_GAS_EXPECTED : 0);
 }
 
@@ -220,14 +223,17 @@ struct batch_plan {
 	size_t n;       /* the first so many operations */
 	size_t written;
 	uint64_t gas;   /* of the source transaction */
+	uint64_t *each; /* of it, each one's own */
 	bool is_full;   /* there is no room for the next one, or for any */
 };
 
-static struct batch_plan plan_batch(const struct aggregate *g, const struct identity_operation *ops, size_t n,
-				    uint32_t main_eid)
+enum { BATCH_GAS_BASE = BATCH_GAS + REGISTRY_OPERATION_GAS };
+
+static struct batch_plan plan_batch(struct arena *a, const struct aggregate *g, const struct identity_operation *ops,
+				    size_t n, uint32_t main_eid)
 {
 	const struct relay_config *config = &g->world->config;
-	struct batch_plan p = {.gas = BATCH_GAS + OPERATION_GAS};
+	struct batch_plan p = {.gas = BATCH_GAS_BASE, .each = arena_array(a, n, sizeof *p.each)};
 	size_t bytes = REGISTRY_SUBMIT_BYTES;
 	for (; p.n < n; p.n++) {
 		uint64_t gas = operation_gas(g, &ops[p.n], main_eid);
@@ -239,6 +245,7 @@ static struct batch_plan plan_batch(const struct aggregate *g, const struct iden
 			break;
 		}
 		p.gas += gas;
+		p.each[p.n] = gas;
 		p.written += is_written(&ops[p.n]);
 	}
 	p.is_full |= p.n >= config->batch_operations;
@@ -250,31 +257,31 @@ static struct hash request_of(const struct uuid *id)
 	return keccak256(id->b, sizeof id->b);
 }
 
-/* A member's part of what the batch may cost: its gas at the fee of the day. Decimal wei. */
-static enum status batch_share(struct ctx *cx, struct aggregate *g, const struct batch_plan *plan, const char **out)
+/* What each member's app pays, decimal wei: its own gas at the fee of the day, and a part of what all share. */
+static enum status batch_shares(struct ctx *cx, struct aggregate *g, const struct batch_plan *plan,
+				const char **shares)
 {
 	struct rpc_fee fee;
-	struct u256 wei;
+	struct u256 price, wei;
 	char text[U256_DECIMAL_BYTES];
 	TRY(rpc_fee(cx, g->rpc, &fee));
-	if (!u256_add(&wei, fee.base_next, fee.tip) || !u256_mul_u64(&wei, wei, plan->gas / plan->n) ||
-	    !u256_fits(wei, 120))
-		return fail(cx, ST_CHAIN_DISPUTED, "%s says an absurd fee", g->chain->config.name);
-	u256_format(text, wei);
-	*out = arena_strdup(cx->arena, text);
+	bool is_sane = u256_add(&price, fee.base_next, fee.tip);
+	for (size_t i = 0; i < plan->n; i++) {
+		uint64_t gas = plan->each[i] + BATCH_GAS_BASE / plan->n;
+		if (!is_sane || !u256_mul_u64(&wei, price, gas) || !u256_fits(wei, 120))
+			return fail(cx, ST_CHAIN_DISPUTED, "%s says an absurd fee", g->chain->config.name);
+		u256_format(text, wei);
+		shares[i] = arena_strdup(cx->arena, text);
+	}
 	return ST_OK;
 }
 
-/* Each member's app pays its part. */
 static enum status batch_spend(struct ctx *cx, struct aggregate *g, const struct operation *ops,
-			       size_t n, const char *share)
+			       size_t n, const char *const *shares)
 {
 	int64_t *apps = arena_array(cx->arena, n, sizeof *apps);
-	const char **shares = arena_array(cx->arena, n, sizeof *shares);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		apps[i] = ops[i].app_id;
-		shares[i] = share;
-	}
 	return journal_spend(cx, g->db, apps, shares, n);
 }
 
@@ -283,7 +290,7 @@ static enum status aggregate_close(struct ctx *cx, struct aggregate *g, const st
 				   const struct world_chain *to)
 {
 	struct buf data;
-	const char *share = "0";
+	const char **shares = arena_array(cx->arena, plan->n, sizeof *shares);
 	struct operation_message m = {
 		.src_eid = g->chain->config.eid,
 		.dst_eid = to->config.eid,
@@ -297,10 +304,10 @@ static enum status aggregate_close(struct ctx *cx, struct aggregate *g, const st
 	registry_submit(&data, calls, plan->n, 0, &m.request_id);
 	m.calldata = buf_bytes(&data);
 	m.source_gas = (int64_t)(plan->gas + tx_gas_intrinsic(m.calldata));
-	TRY(batch_share(cx, g, plan, &share));
+	TRY(batch_shares(cx, g, plan, shares));
 	TRY(tx_begin(cx, g->db));
 	TRY(lease_fence(cx, g->db, &g->lease));
-	TRY(batch_spend(cx, g, ops, plan->n, share));
+	TRY(batch_spend(cx, g, ops, plan->n, shares));
 	TRY(operation_batch(cx, g->db, &m, ops, plan->n));
 	TRY(tx_commit(cx, g->db));
 	waker_wake(g->chain->submit_waker);
@@ -337,7 +344,7 @@ static enum status aggregate_batch(struct ctx *cx, struct aggregate *g, const st
 	*more = l.n < n; /* those behind them */
 	if (l.n == 0)
 		return ST_OK;
-	struct batch_plan plan = plan_batch(g, l.calls, l.n, (uint32_t)to->config.eid);
+	struct batch_plan plan = plan_batch(cx->arena, g, l.calls, l.n, (uint32_t)to->config.eid);
 	if (!plan.is_full && !is_old)
 		return ST_OK;
 	*more = true;

@@ -83,6 +83,18 @@ const struct journal_mined *apply_own(const struct apply *a, const struct hash *
 	return NULL;
 }
 
+/* Our transaction that the fact is in, if it was made for this item. In others a stranger's code may have run: a
+ * receiver's, or the factory of a wallet. What it does to other items is a stranger's doing. */
+static const struct journal_mined *apply_own_of(const struct apply *a, const struct fact *f,
+						const struct outbox_item *it)
+{
+	const struct journal_mined *own = apply_own(a, &f->tx_hash);
+	for (size_t i = 0; own && i < own->items_n; i++)
+		if (own->items_app[i] == it->app_id && memcmp(own->items_id[i].b, it->id.b, sizeof it->id.b) == 0)
+			return own;
+	return NULL;
+}
+
 static struct outbox_place fact_place(const struct fact *f)
 {
 	return (struct outbox_place){
@@ -228,7 +240,7 @@ static void apply_sent(struct apply *a, const struct fact *f)
 		apply_observe(a, f);
 		return;
 	}
-	const struct journal_mined *own = apply_own(a, &f->tx_hash);
+	const struct journal_mined *own = apply_own_of(a, f, it);
 	if (it->state == STATE_ACCEPTED)
 		event_at(a, outbox_move(it, STATE_SUBMITTED), f);
 	if (!own)
@@ -267,6 +279,9 @@ static void apply_skipped(struct apply *a, const struct fact *f)
 {
 	const struct journal_mined *own = apply_own(a, &f->tx_hash);
 	struct outbox_item *it = own ? apply_left_out(a, own, f) : NULL;
+	/* A batch is left out by its registry, and never by what else may say so in its transaction. */
+	if (it && (it->kind == FERRY__V1__KIND__KIND_REGISTRY) != (f->app == OAPP_REGISTRY))
+		return;
 	if (!it || it->state != STATE_SUBMITTED || !it->is_carried || it->tx_nonce != own->nonce ||
 	    !addr_equal(&it->signer, &own->signer))
 		return;
@@ -340,7 +355,7 @@ static void apply_verified(struct apply *a, const struct fact *f)
 			apply_wait(a, f, it->src_eid);
 		return;
 	}
-	const struct journal_mined *own = apply_own(a, &f->tx_hash);
+	const struct journal_mined *own = apply_own_of(a, f, it);
 	if (!enough && it->state == STATE_VERIFIED) {
 		it->verify_have = 0;
 		struct outbox_event *e = outbox_move(it, STATE_VERIFYING);
@@ -390,17 +405,17 @@ static void apply_done(struct apply *a, const struct fact *f, const struct event
 	it->act = NULL;
 	outbox_move_along(it, to, a->chain->config.eid, &place, NULL);
 	struct outbox_event *e = &it->events[it->events_n - 1];
-	apply_cost(a, it, e, f, apply_own(a, &f->tx_hash));
+	apply_cost(a, it, e, f, apply_own_of(a, f, it));
 	e->attempt = to == STATE_DELIVERED ? ++it->attempts : 0;
 }
 
 static void apply_alert(struct apply *a, const struct fact *f)
 {
 	const struct events_lz_receive_alert *alert = &f->event.lz_receive_alert;
-	const struct journal_mined *own = apply_own(a, &f->tx_hash);
 	struct outbox_item *it = apply_on_path(a, f, &alert->path);
+	const struct journal_mined *own = it ? apply_own_of(a, f, it) : NULL;
 	/* Anyone may call the Batcher, with too little gas too: only our own attempts count. */
-	if (!it || !own || (it->state != STATE_COMMITTED && it->state != STATE_EXECUTION_FAILED))
+	if (!own || (it->state != STATE_COMMITTED && it->state != STATE_EXECUTION_FAILED))
 		return;
 	struct retry_cause cause = retry_cause_of(a->arena, alert->reason);
 	if (!cause.is_failure)
@@ -442,7 +457,7 @@ static void apply_nilified(struct apply *a, const struct fact *f)
 static void apply_commit_failed(struct apply *a, const struct fact *f)
 {
 	struct outbox_item *it = apply_find(a->by_guid, &f->guid);
-	if (!it || !it->is_open || !apply_own(a, &f->tx_hash))
+	if (!it || !it->is_open || !apply_own_of(a, f, it))
 		return;
 	it->evidence = arena_printf(a->arena, "commit failed: %s",
 				    revert_describe(a->arena, f->event.commit_failed.reason));

@@ -179,6 +179,7 @@ static bool fact_of_log(struct arena *a, struct fact *f, const struct relay_chai
 		return false;
 	memset(&f->guid, 0, sizeof f->guid);
 	memset(&f->request_id, 0, sizeof f->request_id);
+	f->app = oapp_of(c, &log->address);
 	if (!fact_subject(a, f, c))
 		return false;
 	f->received = f->event.kind == EVENTS_PACKET_DELIVERED &&

@@ -15,7 +15,7 @@ struct fact {
 	struct events_event event;
 	struct hash guid;       /* of the packet it is about; zero when it names a request only */
 	struct hash request_id; /* of PACKET_SENT and SKIPPED */
-	enum oapp app;          /* PACKET_SENT: which of ours sent it */
+	enum oapp app;          /* PACKET_SENT, SKIPPED: which of ours sent it, or did not */
 	/* PACKET_SENT: what it carries. Of a registry's packet: author is who submitted the batch (zero for an answer),
 	 * receiver the registry there, payload the whole message. */
 	struct messenger_message message;

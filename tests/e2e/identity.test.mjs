@@ -3,7 +3,10 @@
 // contracts, never of Ferry.
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { createWalletClient, encodeAbiParameters, hexToBigInt, http, keccak256, slice, zeroAddress } from 'viem';
+import {
+	createWalletClient, encodeAbiParameters, encodeDeployData, encodeFunctionData, getContractAddress, hexToBigInt, http, keccak256,
+	serializeErc6492Signature, slice, zeroAddress,
+} from 'viem';
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts';
 import { artifact } from '../../contracts/compile.mjs';
 import { run, toHex, until } from './lib.mjs';
@@ -91,6 +94,19 @@ class Identities {
 	batches() {
 		return this.proxy.events(this.proxy.contracts.proxy_registry, this.proxyAbi).then((list) => list.filter((e) => e.eventName === 'Batch'));
 	}
+}
+
+/** A contract wallet of one key that nobody has deployed, as an account that signs; `plain` signs without what deploys it. */
+function newWallet(factory, { key = newAccount(), signer = key, method = 'make' } = {}) {
+	const salt = toHex(randomBytes(32));
+	const { abi, bytecode } = artifact('TestOwnedWallet');
+	const address = getContractAddress({ opcode: 'CREATE2', from: factory, salt, bytecode: encodeDeployData({ abi, bytecode, args: [key.address] }) });
+	const data = encodeFunctionData({ abi: artifact('TestFactory').abi, functionName: method, args: method === 'fail' ? [] : [key.address, salt] });
+	const signTypedData = (typed) => signer.signTypedData(typed);
+	return {
+		address, key, plain: { address, signTypedData },
+		signTypedData: async (typed) => serializeErc6492Signature({ address: factory, data, signature: await signTypedData(typed) }),
+	};
 }
 
 /** Runs jobs, some at a time. */
@@ -283,6 +299,68 @@ const scenarios = {
 		assert.equal(await api.isMember(await api.proof(identity.id)), true);
 		const leaves = (await api.batches()).flatMap((b) => b.args.leaves).filter((leaf) => leaf.subject === identity.subject);
 		assert.equal(leaves.length, 1);
+	},
+
+	async 'a wallet that is not deployed yet registers, and lives on as any wallet'(ferry) {
+		const api = new Identities(ferry);
+		const factory = await api.proxy.deploy('TestFactory');
+		const codeAt = (address) => api.proxy.ask('eth_getCode', address, 'latest');
+		const wallet = newWallet(factory);
+		const quote = await api.quote('register', wallet);
+		const tried = async (signature) => api.submit('/v1/identities', { quote_id: quote.quote_id, signature });
+		const good = await api.sign(wallet, quote);
+		for (const [code, signature] of [
+			['WALLET_NOT_DEPLOYABLE', await api.sign(newWallet(factory, { key: wallet.key, method: 'fail' }), quote)],
+			['WALLET_NOT_DEPLOYABLE', await api.sign(newWallet(factory, { key: wallet.key }), quote)], // makes another one
+			['SIGNATURE_MISMATCH', good.replace(slice(await api.sign(wallet.plain, quote), 0, 65).slice(2), (await api.sign(newAccount(), quote)).slice(2))],
+			['SIGNATURE_INVALID', `0x${good.slice(66)}`],
+			['SIGNATURE_MISMATCH', await api.sign(wallet.plain, quote)], // not there, so it agrees with nothing
+		]) {
+			const answer = await tried(signature);
+			assert.ok(answer.status === 400 && problemCodes(answer).includes(code), `${code}: ${answer.text}`);
+		}
+		assert.equal(await codeAt(wallet.address), '0x');
+		const made = await tried(good);
+		assert.equal(made.status, 202, made.text);
+		// Before it is there: the next operation is wrapped as well, and joins whatever batch comes.
+		const document_hash = toHex(randomBytes(32));
+		let identity = await api.change('update', made.json, wallet, { document_hash });
+		identity = await api.settled(identity.id);
+		assert.deepEqual(identity.operations.map((o) => o.state), ['FINAL', 'FINAL'], JSON.stringify(identity.operations));
+		assert.notEqual(await codeAt(wallet.address), '0x');
+		const proof = await api.proof(identity.id);
+		assert.equal(proof.reg.owner.toLowerCase(), wallet.address.toLowerCase());
+		assert.equal(await api.isMember(proof), true);
+
+		const [friend, heir] = [newWallet(factory), newWallet(factory)];
+		identity = await api.change('update', identity, wallet.plain, { document_hash: toHex(randomBytes(32)) });
+		identity = await api.change('link', identity, wallet.plain, { other: friend });
+		identity = await api.change('rotate', identity, wallet.plain, { other: heir });
+		identity = await api.settled(identity.id);
+		assert.ok(identity.operations.every((o) => o.state === 'FINAL'), JSON.stringify(identity.operations));
+		assert.notEqual(await codeAt(friend.address), '0x');
+		assert.equal((await api.stateOf(identity.subject))[0].toLowerCase(), heir.address.toLowerCase());
+		assert.equal(await api.isMember(await api.proof(identity.id)), true);
+	},
+
+	async 'factories that do well when asked and burn gas in a transaction hold nobody up'(ferry) {
+		const api = new Identities(ferry);
+		const factory = await api.proxy.deploy('TestFactory');
+		const made = [];
+		ferry.stopRelay();
+		try {
+			await each(Array.from({ length: 24 }, (_, i) => (i % 2 ? newAccount() : newWallet(factory, { method: 'makeInCalls' }))), async (account) => {
+				made.push([account, (await api.register(account)).id]);
+			});
+		} finally {
+			ferry.goRelay();
+		}
+		for (const [account, id] of made) {
+			const { operations: [operation] } = await api.settled(id, 60000);
+			assert.deepEqual([operation.state, operation.reason], account.key ? ['FAILED', 'NoWallet'] : ['FINAL', null], id);
+		}
+		const skipped = (await api.proxy.events(api.proxy.contracts.proxy_registry, api.proxyAbi)).filter((e) => e.eventName === 'OperationSkipped');
+		assert.ok(skipped.length >= 12, `${skipped.length} left out on the chain`);
 	},
 
 	async 'a batch whose block goes away is sent again, with all its members'(ferry) {

@@ -107,4 +107,12 @@ const calls = { requestId, srcEid, batch, path, take: 17n, written: 9n, reasons,
 	isMemberAlone: encode(`isMember(${REG} reg,uint32 e,uint64 b,bytes32[] p)`, [reg, srcEid, batch, []]), claim: encode(`claim(${REG} reg,uint32 e,uint64 b,bytes32[] p)`, [reg, srcEid, batch, path]),
 	rootOf: encode("rootOf(uint32 e,uint64 b)", [srcEid, batch]), identityOf: encode("identityOf(bytes32 s)", [reg.subject]) } };
 
-console.log(JSON.stringify(text({ note: "Made by identity.mjs.", operations, trees, data, batches, answers, calls }), null, 1));
+// Made last: what stands above stays as it was.
+const wrapped = [[20, 65], [0, 0], [196, 65], [1500, 700], [32, 31]].map(([data, signature]) => {
+	const parts = { address: addr(), data: data ? rand(data) : "0x", signature: signature ? rand(signature) : "0x" };
+	return { ...parts, whole: viem.serializeErc6492Signature(parts) };
+});
+calls.wallet = { account: addr(), digest: rand(32), signature: wrapped[0].whole };
+calls.data.checkSignature = encode("checkSignature(address,bytes32,bytes)", Object.values(calls.wallet));
+
+console.log(JSON.stringify(text({ note: "Made by identity.mjs.", operations, trees, data, batches, answers, calls, wrapped }), null, 1));

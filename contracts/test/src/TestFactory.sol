@@ -24,7 +24,7 @@ contract TestOwnedWallet {
 /// Makes such wallets where their address says, and misbehaves on request.
 contract TestFactory {
 	address public lastCaller;
-	uint256 public made;
+	uint256 public made; // how often it was asked to
 	bool public nestedOk;
 	bytes public nestedReason;
 
@@ -39,7 +39,8 @@ contract TestFactory {
 	{
 		lastCaller = msg.sender;
 		++made;
-		new TestOwnedWallet{ salt: salt }(owner);
+		if (addressOf(owner, salt).code.length == 0)
+			new TestOwnedWallet{ salt: salt }(owner);
 	}
 
 	function makeTwo(address one, address two, bytes32 salt) external
@@ -53,10 +54,18 @@ contract TestFactory {
 		revert("TestFactory: no");
 	}
 
-	function burn() external pure
+	function burn() public pure
 	{
 		for (uint256 i = 0; ; ++i)
 			keccak256(abi.encode(i));
+	}
+
+	/// Makes it when it is only asked, and burns all it gets in a transaction.
+	function makeInCalls(address owner, bytes32 salt) external
+	{
+		if (tx.gasprice != 0)
+			burn();
+		make(owner, salt);
 	}
 
 	/// Makes it and answers with `size` bytes.

@@ -280,7 +280,7 @@ START_TEST(signatures_that_are_not_the_owners_are_refused_by_name)
 	for (int i = 64; i < 96; i++)
 		wrapped[i] = i % 2 ? 0x92 : 0x64;
 	r->signature = (ProtobufCBinaryData){sizeof wrapped, wrapped};
-	REFUSED(ST_INVALID, "SIGNATURE_ERC6492_UNSUPPORTED", "/signature");
+	REFUSED(ST_INVALID, "SIGNATURE_INVALID", "/signature");
 	r->signature = (ProtobufCBinaryData){5000, arena_alloc(d.arena, 5000)};
 	REFUSED(ST_INVALID, "SIGNATURE_INVALID", "/signature");
 	r = desk_register(&d, &q, s);

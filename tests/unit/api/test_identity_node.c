@@ -8,13 +8,15 @@
 #include "tests/unit/chain/fake_node.h"
 
 #include "chain/calls.h"
+#include "chain/erc6492.h"
 #include "chain/registry.h"
 
 #define TYPE(name) FERRY__V1__OPERATION_TYPE__OPERATION_TYPE_##name
 
 static _Atomic unsigned seen_version;
 static _Atomic bool is_revoked, wallet_agrees, registry_missing;
-static _Atomic int wallets_asked, fees_asked;
+static _Atomic int wallets_asked, fees_asked, registries_asked;
+static _Atomic uint32_t registry_says; /* of a signature */
 
 static json_t *chain_answer(struct fake_node *n, const char *method, const json_t *params)
 {
@@ -36,6 +38,13 @@ static json_t *chain_answer(struct fake_node *n, const char *method, const json_
 	}
 	if (registry_missing)
 		return fake_result_text("0x");
+	if (what == registry_selector(REGISTRY_CHECK_SIGNATURE)) {
+		const char *gas = json_string_value(json_object_get(call, "gas"));
+		registries_asked++;
+		ck_assert(gas && strtoull(gas, NULL, 16) > REGISTRY_OPERATION_GAS + REGISTRY_DEPLOY_GAS);
+		snprintf(text, sizeof text, "0x%08x%056x", (unsigned)registry_says, 0);
+		return fake_result_text(text);
+	}
 	if (what == registry_selector(REGISTRY_QUOTE)) {
 		fees_asked++;
 		snprintf(text, sizeof text, "0x%064x", 4711);
@@ -58,7 +67,8 @@ static void desk_with_node(struct desk *d, struct fake_node *n, const char **url
 	d->chains[1].rpc_n = 1;
 	seen_version = 0;
 	is_revoked = wallet_agrees = registry_missing = false;
-	wallets_asked = fees_asked = 0;
+	wallets_asked = fees_asked = registries_asked = 0;
+	registry_says = 0;
 	desk_start(d);
 }
 
@@ -159,5 +169,98 @@ START_TEST(a_contract_wallet_registers_when_it_agrees)
 }
 END_TEST
 
+static ProtobufCBinaryData wrapped(struct desk *d, size_t data, size_t signature)
+{
+	struct erc6492 s = {.factory = {{7}},
+			    .data = bytes_of(arena_alloc(d->arena, data + 1), data),
+			    .signature = bytes_of(arena_alloc(d->arena, signature + 1), signature)};
+	struct buf b;
+	buf_init(&b, d->arena, 16384);
+	erc6492_encode(&b, &s);
+	return (ProtobufCBinaryData){b.n, b.p};
+}
+
+static void refused(struct desk_call *c, enum status st, const char *code, const char *pointer)
+{
+	desk_is(c, st);
+	desk_code(c, code);
+	if (pointer)
+		ck_assert_str_eq(c->call.cx.err.details[0].pointer, pointer);
+	desk_free(c);
+}
+
+START_TEST(a_wallet_to_come_registers_when_the_registry_would_take_it)
+{
+	struct desk d;
+	struct fake_node n;
+	const char *url;
+	desk_with_node(&d, &n, &url);
+	const char *wallet = "eip155:31338:0x4444444444444444444444444444444444444444";
+	struct desk_quote q = desk_quoted(&d, desk_ask(&d, TYPE(REGISTER), wallet, NULL));
+	Ferry__V1__RegisterIdentityRequest *r = desk_register(&d, &q, d.author);
+#define SENT() desk_do(&d, API_REGISTER_IDENTITY, &r->base, d.sk, NULL)
+	/* Too long, or cut: nobody is asked. */
+	r->signature = wrapped(&d, 8192 - ERC6492_BYTES_MIN, 32);
+	refused(SENT(), ST_INVALID, "SIGNATURE_INVALID", "/signature");
+	r->signature = wrapped(&d, 100, 65);
+	r->signature.data += 32;
+	r->signature.len -= 32;
+	refused(SENT(), ST_INVALID, "SIGNATURE_INVALID", "/signature");
+	ck_assert_int_eq(registries_asked, 0);
+	r->signature = wrapped(&d, 8192 - ERC6492_BYTES_MIN - 96, 65);
+	ck_assert_uint_eq(r->signature.len, 8192);
+	registry_says = 0x5cd5d233; /* BadSignature() */
+	refused(SENT(), ST_INVALID, "SIGNATURE_MISMATCH", "/signature");
+	registry_says = 0xab38b507; /* NoWallet() */
+	refused(SENT(), ST_INVALID, "WALLET_NOT_DEPLOYABLE", "/signature");
+	registry_says = 0x4a48966d; /* LowGas(): the node's doing, not the signature's */
+	refused(SENT(), ST_CHAIN, "CHAIN", NULL);
+	registry_says = 0;
+	registry_missing = true;
+	refused(SENT(), ST_CHAIN, "CHAIN", NULL);
+	registry_missing = false;
+	n.manner = FAKE_CLOSE;
+	refused(SENT(), ST_CHAIN, "CHAIN", NULL);
+	n.manner = FAKE_PLAIN;
+	ck_assert_int_eq(desk_count(&d, "SELECT count(*) FROM operation"), 0);
+	struct desk_call *c = SENT();
+	ck_assert_str_eq(desk_identity(c)->accounts[0], wallet);
+	desk_free(c);
+	ck_assert_int_eq(wallets_asked, 0);
+	ck_assert_int_eq(desk_count(&d, "SELECT length(signature) FROM operation"), 8192);
+#undef SENT
+	desk_close(&d);
+	fake_node_stop(&n);
+}
+END_TEST
+
+START_TEST(a_wallet_to_come_consents_like_another)
+{
+	struct desk d;
+	struct fake_node n;
+	const char *url;
+	desk_with_node(&d, &n, &url);
+	const char *id = desk_new(&d, d.author);
+	quote_request *ask = desk_ask(&d, TYPE(LINK), NULL, id);
+	ask->new_account = (char *)"eip155:31338:0x4444444444444444444444444444444444444444";
+	struct desk_quote q = desk_quoted(&d, ask);
+	Ferry__V1__LinkIdentityRequest r;
+	ferry__v1__link_identity_request__init(&r);
+	r.id = (char *)id;
+	r.quote_id = (char *)q.id;
+	r.signature = desk_signed(&d, d.author, &q.digest);
+	r.consent = wrapped(&d, 200, 65);
+	registry_says = 0xab38b507;
+	refused(desk_do(&d, API_LINK_IDENTITY, &r.base, d.sk, NULL), ST_INVALID, "WALLET_NOT_DEPLOYABLE", "/consent");
+	registry_says = 0;
+	struct desk_call *c = desk_do(&d, API_LINK_IDENTITY, &r.base, d.sk, NULL);
+	ck_assert_uint_eq(desk_identity(c)->n_accounts, 2);
+	desk_free(c);
+	desk_close(&d);
+	fake_node_stop(&n);
+}
+END_TEST
+
 PG_SUITE("api/identity_node", the_fee_is_the_registrys_and_holds_nothing_up,
-	 versions_go_past_what_the_registry_has_seen, a_contract_wallet_registers_when_it_agrees)
+	 versions_go_past_what_the_registry_has_seen, a_contract_wallet_registers_when_it_agrees,
+	 a_wallet_to_come_registers_when_the_registry_would_take_it, a_wallet_to_come_consents_like_another)

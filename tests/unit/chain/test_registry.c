@@ -2,6 +2,7 @@
 #include "chain/registry.h"
 
 #include "chain/keccak.h"
+#include "chain/revert.h"
 #include "tests/unit/chain/identities.h"
 
 enum { OPERATIONS = 15 };
@@ -61,6 +62,11 @@ START_TEST(proxy_calls)
 	assert_built("submitNone");
 	registry_check(&b, ops, OPERATIONS);
 	assert_built("check");
+	const json_t *wallet = vectors_get(v, "wallet");
+	struct addr account = vectors_get_addr(wallet, "account");
+	struct hash digest = vectors_get_hash(wallet, "digest");
+	registry_check_signature(&b, &account, &digest, vectors_get_bytes(a, wallet, "signature"));
+	assert_built("checkSignature");
 	registry_quote(&b, vectors_get_u64(v, "written"));
 	assert_built("quote");
 	registry_hash_operation(&b, &ops[2]);
@@ -134,6 +140,32 @@ START_TEST(submit_reads_back)
 }
 END_TEST
 
+START_TEST(one_reason_and_nothing_else)
+{
+	setup();
+	uint8_t word[33] = {0xab, 0x38, 0xb5, 0x07};
+	uint32_t reason;
+	ck_assert_int_eq(registry_decode_check_signature(&reason, bytes_of(word, 32)), ST_OK);
+	ck_assert_str_eq(revert_name(a, bytes_of(word, 4)), "NoWallet");
+	ck_assert_uint_eq(reason, 0xab38b507);
+	for (size_t n = 0; n <= sizeof word; n++)
+		if (n != 32)
+			ck_assert_int_eq(registry_decode_check_signature(&reason, bytes_of(word, n)),
+					 ST_INVALID);
+	word[4] = 1;
+	ck_assert_int_eq(registry_decode_check_signature(&reason, bytes_of(word, 32)), ST_INVALID);
+	memset(word, 0, sizeof word);
+	ck_assert_int_eq(registry_decode_check_signature(&reason, bytes_of(word, 32)), ST_OK);
+	ck_assert_uint_eq(reason, 0);
+	struct bytes wrapped = vectors_get_bytes(a, vectors_get(v, "wallet"), "signature");
+	uint64_t gas = registry_check_signature_gas(wrapped);
+	ck_assert_uint_ge(gas, REGISTRY_OPERATION_GAS + REGISTRY_DEPLOY_GAS + 40 * wrapped.n);
+	wrapped.n--;
+	ck_assert_uint_lt(registry_check_signature_gas(wrapped), gas - REGISTRY_DEPLOY_GAS);
+	arena_destroy(a);
+}
+END_TEST
+
 START_TEST(numbers_that_an_operation_cannot_hold_are_refused)
 {
 	/* Offsets of words in the first element: kind, version, home chain id, deadline. */
@@ -187,5 +219,5 @@ START_TEST(reasons_are_read_strictly)
 END_TEST
 
 SUITE("chain/registry", selectors_are_the_hash_of_their_signature, proxy_calls, main_calls,
-      submit_reads_back, numbers_that_an_operation_cannot_hold_are_refused,
+      one_reason_and_nothing_else, submit_reads_back, numbers_that_an_operation_cannot_hold_are_refused,
       reasons_are_read_strictly)

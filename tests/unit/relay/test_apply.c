@@ -271,10 +271,58 @@ START_TEST(a_skip_of_an_earlier_carrier_says_nothing)
 }
 END_TEST
 
+/* Strangers' code runs in a batch's transaction: the factories of wallets. It can make the Messenger say anything. */
+START_TEST(a_batch_is_left_out_by_its_registry_alone)
+{
+	struct scene s;
+	scene_begin(&s);
+	struct outbox_item *it = at_state(&s, 0, STATE_SUBMITTED), *push = at_state(&s, 1, STATE_SUBMITTED);
+	s.world->chains[0].config.proxy_registry = logs_addr(0x55, 9);
+	it->kind = FERRY__V1__KIND__KIND_REGISTRY;
+	own_tx(&s, it, logs_hash(5, 1), "SUBMIT");
+	own_tx(&s, push, logs_hash(5, 2), "SUBMIT");
+	struct addr registry = s.src->config.proxy_registry, messenger = s.src->config.messenger;
+	emit(&s, logs_hash(5, 1), logs_reason(s.a, &messenger, EVENTS_SKIPPED, &it->request_id,
+					      logs_revert(s.a, "Expired(uint256)")));
+	emit(&s, logs_hash(5, 2), logs_reason(s.a, &registry, EVENTS_SKIPPED, &push->request_id,
+					      logs_revert(s.a, "Expired(uint256)")));
+	work(&s, s.src);
+	ck_assert_uint_eq(it->events_n + push->events_n, 0);
+	ck_assert_int_eq(it->skip, OUTBOX_SKIP_NONE);
+	ck_assert_int_eq(push->skip, OUTBOX_SKIP_NONE);
+	emit(&s, logs_hash(5, 1), logs_reason(s.a, &registry, EVENTS_SKIPPED, &it->request_id,
+					      logs_revert(s.a, "EmptyBatch()")));
+	work(&s, s.src);
+	ck_assert_str_eq(story(&s, it), "NOT_SENT");
+	ck_assert_int_eq(it->skip, OUTBOX_SKIP_NONCE);
+	scene_end(&s);
+}
+END_TEST
+
+/* As above: what such code sends for somebody is no work of that transaction's. */
+START_TEST(what_a_stranger_sends_in_our_transaction_costs_its_message_nothing)
+{
+	struct scene s;
+	scene_begin(&s);
+	struct outbox_item *batch = at_state(&s, 0, STATE_SUBMITTED), *it = at_state(&s, 1, STATE_ACCEPTED);
+	own_tx(&s, batch, logs_hash(5, 1), "SUBMIT");
+	it->is_signed = s.messages[1].is_signed = true;
+	it->author = s.messages[1].author = logs_addr(0xaa, 7);
+	memset(&s.messages[1].app_id, 0, 32);
+	s.packets[1] = logs_packet(s.a, false, 8, &s.messages[1]);
+	sent(&s, logs_hash(5, 1), &s.packets[1]);
+	work(&s, s.src);
+	ck_assert_str_eq(story(&s, it), "SUBMITTED SENT_BY_OTHER SENT");
+	ck_assert_ptr_null(it->fee_added);
+	scene_end(&s);
+}
+END_TEST
+
 SUITE("relay/apply", our_transaction_sends_a_message,
       costs_are_shared_by_what_a_transaction_carried,
       a_message_that_somebody_else_sent_is_adopted, a_spoofed_request_id_is_another_message,
       before_it_is_bound_any_account_of_ours_may_send_it, packets_of_others_are_observed,
       a_request_sent_twice_moves_once, authors_who_sign_the_same_words_are_told_apart,
       what_the_messenger_skipped_is_noted_with_its_reason,
-      a_skip_of_an_earlier_carrier_says_nothing)
+      a_skip_of_an_earlier_carrier_says_nothing, a_batch_is_left_out_by_its_registry_alone,
+      what_a_stranger_sends_in_our_transaction_costs_its_message_nothing)

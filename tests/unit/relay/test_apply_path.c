@@ -238,6 +238,10 @@ START_TEST(only_our_own_failed_attempts_count)
 	struct outbox_item *it = at_state(&s, 0, STATE_COMMITTED);
 	alert(&s, logs_hash(5, 99), 0, "BadMessage()"); /* anyone may call the Batcher, with too little gas too */
 	work(&s, s.dst);
+	/* Also out of a transaction of ours, in which a stranger's code runs: this one was for another message. */
+	own_tx(&s, at_state(&s, 1, STATE_COMMITTED), logs_hash(5, 98), "DELIVER");
+	alert(&s, logs_hash(5, 98), 0, "BadMessage()");
+	work(&s, s.dst);
 	ck_assert_uint_eq(it->events_n, 0);
 	ck_assert_int_eq(it->state, STATE_COMMITTED);
 	own_tx(&s, it, logs_hash(5, 1), "DELIVER");
