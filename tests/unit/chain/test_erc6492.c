@@ -64,6 +64,7 @@ START_TEST(what_is_not_well_formed_before_it_is_refused)
 	refused(spoiled(whole, 128 + 20, 1)); /* padding */
 	refused(spoiled(whole, 160 + 24, 1));
 	refused(spoiled(whole, 160 + 31, 97)); /* one byte more than there is */
+	refused(spoiled(whole, 160 + 31, 128)); /* up to the end of all: what says so is no part of it */
 	arena_destroy(a);
 }
 END_TEST
