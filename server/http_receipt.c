@@ -66,7 +66,7 @@ static void receipt_put_time(struct buf *out, const Google__Protobuf__Timestamp 
 void http_receipt_add(struct http_exchange *ex)
 {
 	const struct jws_signer *signer = ex->http->config.receipts;
-	struct receipt_fact fact;
+	struct receipt_fact fact = {0};
 	if (!signer || !ex->call.reply || !receipt_find(&fact, ex) || !fact.at)
 		return;
 	struct hash request = digest_sha256(ex->body.p, ex->body.n);
