@@ -244,12 +244,12 @@ void http_streams_add(struct http_streams *s, struct http_exchange *ex);
 void http_streams_drain(struct http_streams *s);
 void http_streams_stop(struct http_streams *s);
 
-/* -- http_reaper.c -- */
-/* One client connection, known to the reaper until it is removed. */
+/* -- http_reaper.c: a client connection is known to it until it is removed. */
 struct http_connection {
 	int fd;
 	bool linger; /* the client may still be sending: close slowly */
 	bool kept;   /* has had a request before */
+	bool cut;    /* shut down by the reaper, which alone looks at it */
 	uint64_t number;
 	uint32_t requests;
 	_Atomic int64_t deadline_ms; /* 0: none */

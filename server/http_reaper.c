@@ -14,11 +14,15 @@
  * connection for ever. The reaper enforces total times instead: it shuts the socket down, and the
  * library then closes the connection as if the client had.
  *
+ * It wakes the library where that sleeps on work: it takes events from the kernel in rounds of 128, and
+ * after a round that brought exactly so many it waits for another event before it looks at any of them
+ * (MHD_epoll, seen in 0.9.75). One more event, of any connection of that thread, ends it.
+ *
  * It also closes slowly what must be closed while the client may still be sending: closing a
  * socket with unread bytes makes the kernel reset it, and the client would never see the answer
  * that told it why. */
 
-enum { REAPER_TICK_MS = 100, LINGER_MAX = 128, LINGER_MS = 1000 };
+enum { REAPER_TICK_MS = 100, NUDGE_EVERY = 32, LINGER_MAX = 128, LINGER_MS = 1000 };
 
 struct http_lingering {
 	int fd;
@@ -29,6 +33,7 @@ struct http_reaper {
 	struct http *http;
 	struct thread *thread;
 	_Atomic bool stopping;
+	size_t turn; /* of the connections that are nudged next */
 	struct lock lock;
 	struct http_connection *all;              /* guarded by lock */
 	struct http_lingering linger[LINGER_MAX]; /* guarded by lock */
@@ -44,9 +49,27 @@ static void http_reaper_cut(struct http_reaper *r, int64_t now_ms)
 			continue;
 		/* An idle connection is let go; one that was too slow is counted. */
 		shutdown(c->fd, SHUT_RDWR);
+		c->cut = true;
 		atomic_store_explicit(&c->deadline_ms, 0, memory_order_relaxed);
 		atomic_fetch_add_explicit(&r->http->cut_in_all, 1, memory_order_relaxed);
 	}
+}
+
+/* Each connection in its turn, all within three seconds: one that was cut is shut down again; of another the
+ * kernel tells anew that there is something to read, if there is. Called with the lock held. */
+static void http_reaper_nudge(struct http_reaper *r)
+{
+	static const int one = 1;
+	size_t i = 0;
+	for (struct http_connection *c = r->all; c; c = c->next, i++) {
+		if (i % NUDGE_EVERY != r->turn)
+			continue;
+		if (c->cut)
+			shutdown(c->fd, SHUT_RDWR);
+		else
+			setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof one);
+	}
+	r->turn = (r->turn + 1) % NUDGE_EVERY;
 }
 
 /* Reads and drops what still comes. Returns: the client has closed, or failed. */
@@ -83,6 +106,7 @@ static void http_reaper_run(void *arg)
 		clock_sleep_ms(REAPER_TICK_MS);
 		int64_t now_ms = clock_mono_ms();
 		lock_take(&r->lock);
+		http_reaper_nudge(r); /* before the cuts: those of this tick make events themselves */
 		http_reaper_cut(r, now_ms);
 		http_reaper_linger(r, now_ms);
 		lock_give(&r->lock);

@@ -486,6 +486,40 @@ START_TEST(two_thousand_idle_connections_do_not_stop_others)
 }
 END_TEST
 
+/* A round of the library is 128 events; when it brought no more and no fewer, the library waits for one more
+ * before it looks at any. */
+START_TEST(a_full_round_of_events_waits_for_no_other)
+{
+	enum { ROUND = 128 };
+	static const char stall[] = "GET /v1/messages/inline?wait=500ms HTTP/1.1\r\n" H "\r\n";
+	static const char ask[] = "GET /livez HTTP/1.1\r\nConnection: close\r\n" H "\r\n";
+	struct http_config config = quick;
+	config.threads = 1;
+	config.header_ms = config.keepalive_ms = 30000;
+	struct rig *rig = rig_start(&config);
+	struct http_stats stats = {0};
+	int fds[ROUND];
+	for (int i = 0; i < ROUND; i++)
+		fds[i] = raw_connect(port_of(rig));
+	for (int i = 0; i < 500 && stats.connections < ROUND; i++) {
+		clock_sleep_ms(10);
+		http_stats_read(rig->http, &stats);
+	}
+	int busy = raw_connect(port_of(rig)); /* keeps the one thread, so that the others are one round */
+	raw_send(busy, stall, sizeof stall - 1);
+	clock_sleep_ms(200);
+	for (int i = 0; i < ROUND; i++)
+		raw_send(fds[i], ask, sizeof ask - 1);
+	for (int i = 0; i < ROUND; i++) {
+		struct raw_reply r = raw_read(fds[i], 5000);
+		ck_assert_msg(r.status == 200, "%d: status %d", i, r.status);
+		close(fds[i]);
+	}
+	close(busy);
+	rig_stop(rig);
+}
+END_TEST
+
 START_TEST(one_address_cannot_take_all_connections)
 {
 	struct http_config config = quick;
@@ -535,4 +569,5 @@ SUITE("server/http_raw", what_two_servers_could_read_differently_is_refused,
       a_drip_is_cut_by_the_total_time_not_by_silence,
       a_client_that_does_not_read_its_answer_is_cut, pipelined_requests_are_answered_in_order,
       clients_that_leave_early_do_no_harm, two_thousand_idle_connections_do_not_stop_others,
+      a_full_round_of_events_waits_for_no_other,
       one_address_cannot_take_all_connections, without_descriptors_it_waits_and_comes_back)
