@@ -2,7 +2,7 @@
 // Measures an instance of its own and prints a table with ratios; see docs/OPERATIONS.md for what to expect where.
 // Whatever is compared runs in turns on the same machine and the same cluster; every figure is the median of the rounds.
 //
-//	node tests/bench/bench.mjs [idle] [e2e] [accept] [read] [claim] [identity] [watch]
+//	node tests/bench/bench.mjs [idle] [e2e] [identity] [watch] [accept] [read] [claim]
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -28,7 +28,7 @@ const GAS_LIMIT = 200000;
 const IDENTITIES = numberOf('BENCH_IDENTITIES', 3000);
 const SSE = numberOf('BENCH_SSE', 1000);
 const GRPC_WATCHERS = numberOf('BENCH_GRPC_WATCHERS', 500);
-const PARTS = ['idle', 'e2e', 'identity', 'accept', 'read', 'claim', 'watch'];
+const PARTS = ['idle', 'e2e', 'identity', 'watch', 'accept', 'read', 'claim'];
 
 const started = Date.now();
 const say = (line) => console.error(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`);
@@ -330,7 +330,7 @@ const bench = new Bench(ferry);
 try {
 	const identity = () => identities(bench, { row, say, rounded, count: IDENTITIES });
 	const watch = () => watchers(bench, { row, say, memory, seconds: SECONDS, mark: MARK, sse: SSE, calls: GRPC_WATCHERS });
-	const jobs = { idle, e2e: endToEnd, identity, accept: accepts, read: reads, claim: claims, watch };
+	const jobs = { idle, e2e: endToEnd, identity, watch, accept: accepts, read: reads, claim: claims };
 	for (const [name, job] of Object.entries(jobs)) {
 		if (!wanted(name)) continue;
 		say(`${name} …`);
