@@ -70,6 +70,6 @@ refuses banned base/a.c 'base/a.c:1: strcpy' <<<'	strcpy(a, b); /* allowed: */'
 refuses words base/a.c 'a path of one machine' <<<"/* see /wo""rk/main/x */"
 refuses words base/a.json 'the host of a registry' <<<'"resol''ved": "https://registry.example/x.tgz"'
 refuses words base/a.c 'unfinished' <<<"/* TO""DO */"
-takes words base/a.c <<<'/* a framework/main, https://x/work/main */'
+takes words base/a.c <<<"/* a framewo""rk/main, https://x/wo""rk/main */"
 
 [ $bad = 0 ] && echo "$n cases, as expected: passed"

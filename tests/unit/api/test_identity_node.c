@@ -60,11 +60,7 @@ static json_t *chain_answer(struct fake_node *n, const char *method, const json_
 static void desk_with_node(struct desk *d, struct fake_node *n, const char **url)
 {
 	identity_desk_open(d);
-	*n = (struct fake_node){.answer = chain_answer};
-	fake_node_start(n);
-	*url = n->http.url;
-	d->chains[1].rpc = url;
-	d->chains[1].rpc_n = 1;
+	fake_node_of(n, chain_answer, url, &d->chains[1].rpc, &d->chains[1].rpc_n);
 	seen_version = 0;
 	is_revoked = wallet_agrees = registry_missing = false;
 	wallets_asked = fees_asked = registries_asked = 0;

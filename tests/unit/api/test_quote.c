@@ -58,11 +58,7 @@ static json_t *chain_answer(struct fake_node *n, const char *method, const json_
 static void desk_with_node(struct desk *d, struct fake_node *n, const char **url)
 {
 	desk_open(d);
-	*n = (struct fake_node){.answer = chain_answer};
-	fake_node_start(n);
-	*url = n->http.url;
-	d->chains[0].rpc = url;
-	d->chains[0].rpc_n = 1;
+	fake_node_of(n, chain_answer, url, &d->chains[0].rpc, &d->chains[0].rpc_n);
 	bits_used = 0;
 	wallet_agrees = false;
 	quotes_asked = wallets_asked = nonces_asked = 0;

@@ -109,6 +109,18 @@ static inline void fake_node_start(struct fake_node *n)
 	fake_http_start(&n->http);
 }
 
+/* Starts one that answers so, as the only one of a list: *url holds its URL. */
+static inline void fake_node_of(struct fake_node *n,
+				json_t *(*answer)(struct fake_node *n, const char *method, const json_t *params),
+				const char **url, const char *const **list, size_t *list_n)
+{
+	*n = (struct fake_node){.answer = answer};
+	fake_node_start(n);
+	*url = n->http.url;
+	*list = url;
+	*list_n = 1;
+}
+
 static inline void fake_node_stop(struct fake_node *n)
 {
 	fake_http_stop(&n->http);
